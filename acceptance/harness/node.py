@@ -8,7 +8,7 @@ from pathlib import Path
 ACCEPTANCE = Path(__file__).resolve().parents[1]
 
 
-def run_row(program, row, settings, timeout=60):
+def run_row(program, row, settings, timeout=30):
     """Runs `node PROGRAM ROW SETTINGS`; a row that hangs or breaks fails here."""
     path = ACCEPTANCE / program
     finished = subprocess.run(

@@ -8,7 +8,7 @@ pub mod sqlite;
 #[cfg(test)]
 mod suite;
 
-use domain::event::{Delivery, DeliveryAttempt, Event, EventId};
+use domain::event::{Delivery, DeliveryAttempt, DeliveryId, Event, EventId};
 use domain::ledger::{Account, Journal};
 use domain::payment::{Payment, PaymentId};
 use domain::refund::{BatchId, Refund, RefundBatch, RefundId};
@@ -264,12 +264,14 @@ pub trait Queries: Send + Sync {
 
     /// Payments and refunds of all tenants that are due, longest due first, for the timers.
     fn due_work_of_all(&self, now: Timestamp, limit: u32) -> Result<Vec<DueRow>, StoreError>;
-    /// Deliveries of all tenants that are due, longest due first, for the courier.
+    /// Deliveries of all tenants that are due, longest due first, for the courier. Those to the
+    /// endpoints in `busy` are left out, so that a slow receiver holds up nobody else.
     fn due_deliveries_of_all(
         &self,
         now: Timestamp,
         limit: u32,
-    ) -> Result<Vec<(Tenant, domain::event::DeliveryId)>, StoreError>;
+        busy: &[EndpointId],
+    ) -> Result<Vec<(Tenant, DeliveryId, EndpointId)>, StoreError>;
     /// When the next work or delivery of any tenant is due.
     fn next_due_of_all(&self) -> Result<Option<Timestamp>, StoreError>;
 

@@ -88,6 +88,10 @@ const HOUSE: [Room; 10] = [
         rooms: &["domain", "sign"],
         libraries: &[
             "axum",
+            "http-body-util",
+            "rustls",
+            "encoding_rs",
+            "zip",
             "rusqlite",
             "serde",
             "serde_json",

@@ -1,0 +1,134 @@
+//! Due work: queries, closes and refunds whose time has come, claimed by lease and done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::command::{BeginClose, ClaimWork, Command, Decided, Ending, Task, WorkItem};
+use domain::payment::PaymentState;
+use store::DueRow;
+use tokio::sync::{Semaphore, watch};
+
+use crate::{Engine, PayError, pay};
+
+/// Calls to channels at one time.
+const CALLS_MAX: usize = 16;
+/// Work claimed by one command.
+const CLAIM_LEN_MAX: u32 = 32;
+/// Looking again even when nothing woke us: another node may have written.
+const LOOK_AGAIN: Duration = Duration::from_millis(1_000);
+/// A pause after an empty look, so that a stream of commits does not make a stream of looks.
+const PAUSE: Duration = Duration::from_millis(100);
+
+pub(crate) async fn run(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
+    let calls = Arc::new(Semaphore::new(CALLS_MAX));
+    while !*stop.borrow() {
+        let found = look(&engine, &calls).await;
+        if found == Looked::MoreToDo {
+            continue;
+        }
+        let wait = wait_for_next(&engine, found);
+        tokio::select! {
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(wait) => {}
+            () = engine.work_wake.notified() => tokio::time::sleep(PAUSE.min(wait)).await,
+        }
+    }
+    // Calls on their way are recorded before the lane ends.
+    let all = u32::try_from(CALLS_MAX).unwrap_or(u32::MAX);
+    let _ = calls.acquire_many(all).await;
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looked {
+    Idle,
+    Trouble,
+    MoreToDo,
+}
+
+fn wait_for_next(engine: &Engine, looked: Looked) -> Duration {
+    if looked == Looked::Trouble {
+        return LOOK_AGAIN;
+    }
+    let Ok(Some(next)) = engine.queries.next_due_of_all() else { return LOOK_AGAIN };
+    let micros = next.micros_since(engine.now()).max(1_000);
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)).min(LOOK_AGAIN)
+}
+
+async fn look(engine: &Arc<Engine>, calls: &Arc<Semaphore>) -> Looked {
+    let free = u32::try_from(calls.available_permits()).unwrap_or(0).min(CLAIM_LEN_MAX);
+    if free == 0 {
+        // Wait for a call to end; its place is taken below.
+        let _ = calls.acquire().await;
+        return Looked::MoreToDo;
+    }
+    let due = match engine.queries.due_work_of_all(engine.now(), free) {
+        Ok(due) if due.is_empty() => return Looked::Idle,
+        Ok(due) => due,
+        Err(error) => {
+            tracing::error!(%error, "due work cannot be read");
+            return Looked::Trouble;
+        }
+    };
+    let items = due.into_iter().map(|row| match row {
+        DueRow::Payment(tenant, id) => WorkItem::Payment(tenant, id),
+        DueRow::Refund(tenant, id, payment) => WorkItem::Refund(tenant, id, payment),
+    });
+    let claim = ClaimWork { items: items.collect() };
+    let tasks = match engine.submit(Command::ClaimWork(claim)).await {
+        Ok(Decided::Tasks(tasks)) => tasks,
+        Ok(_) => return Looked::Trouble,
+        Err(error) => {
+            tracing::warn!(%error, "due work cannot be claimed");
+            return Looked::Trouble;
+        }
+    };
+    for task in tasks {
+        let Ok(permit) = calls.clone().acquire_owned().await else { return Looked::Trouble };
+        let engine = engine.clone();
+        tokio::spawn(async move {
+            if let Err(error) = carry_out(&engine, task).await {
+                tracing::debug!(%error, "due work did not end well; its schedule goes on");
+            }
+            drop(permit);
+        });
+    }
+    Looked::MoreToDo
+}
+
+async fn carry_out(engine: &Engine, task: Task) -> Result<(), PayError> {
+    match task {
+        Task::Query(payment) => {
+            engine.ask_payment(&payment).await?;
+        }
+        Task::Send(payment) => {
+            engine.send_ending(payment).await?;
+        }
+        Task::Expire(payment) => {
+            // The last question before the close: the payer may have paid a moment ago.
+            let payment = engine.ask_payment(&payment).await?;
+            let open = matches!(payment.state, PaymentState::Created | PaymentState::Pending { .. });
+            if open {
+                let command = BeginClose {
+                    tenant: payment.tenant,
+                    payment: payment.id,
+                    how: Ending::Expire,
+                    request: None,
+                    fresh: engine.fresh(),
+                };
+                match engine.submit(Command::BeginClose(command)).await? {
+                    Decided::Payment(payment) => {
+                        engine.send_ending(payment).await?;
+                    }
+                    other => return Err(pay::unexpected(&other)),
+                }
+            }
+        }
+        Task::SendRefund(refund, payment) => {
+            engine.send_refund(&refund, &payment).await?;
+        }
+        Task::QueryRefund(refund, payment) => {
+            engine.ask_refund(&refund, &payment).await?;
+        }
+    }
+    Ok(())
+}
