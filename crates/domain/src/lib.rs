@@ -1,8 +1,8 @@
 //! What money may do: values, rules and the ledger. Pure.
 //!
-//! This room does no I/O, is never asynchronous, reads no clock, draws no number and knows neither
-//! SQL, HTTP, a wire format, a channel nor a dialect. Core types are not serialisable: a wire format
-//! is somebody else's contract.
+//! This room does no I/O, is never asynchronous, reads no clock, draws no number and knows
+//! neither SQL, HTTP, a wire format, a channel nor a dialect. Core types are not serialisable: a
+//! wire format is somebody else's contract.
 //!
 //! Start reading at [`command`] (what can be asked), [`decide`] (what is done about it) and
 //! [`state`] (the rows in between).
@@ -14,6 +14,7 @@ pub mod currency;
 pub mod decide;
 pub mod event;
 pub mod id;
+pub mod invariant;
 pub mod ledger;
 pub mod money;
 pub mod operation;

@@ -46,11 +46,15 @@ struct Aged<T> {
     since: Instant,
 }
 
+/// A connector and whose contract it serves.
+type Connected = (Tenant, Arc<dyn Channel>);
+type Map<K, T> = RwLock<HashMap<K, Aged<T>>>;
+
 #[derive(Default)]
 pub(crate) struct Cache {
     epoch: Arc<AtomicU64>,
-    callers: RwLock<HashMap<[u8; 32], Aged<Arc<Caller>>>>,
-    channels: RwLock<HashMap<RouteId, Aged<(Tenant, Arc<dyn Channel>)>>>,
+    callers: Map<[u8; 32], Arc<Caller>>,
+    channels: Map<RouteId, Connected>,
 }
 
 impl Cache {
@@ -59,23 +63,14 @@ impl Cache {
         self.epoch.clone()
     }
 
-    fn get<K: Eq + std::hash::Hash, T: Clone>(
-        &self,
-        map: &RwLock<HashMap<K, Aged<T>>>,
-        key: &K,
-    ) -> Option<T> {
+    fn get<K: Eq + std::hash::Hash, T: Clone>(&self, map: &Map<K, T>, key: &K) -> Option<T> {
         let map = map.read().unwrap_or_else(PoisonError::into_inner);
         let aged = map.get(key)?;
         let fresh = aged.epoch == self.epoch.load(Ordering::Acquire) && aged.since.elapsed() < LIFE;
         fresh.then(|| aged.value.clone())
     }
 
-    fn put<K: Eq + std::hash::Hash, T: Clone>(
-        map: &RwLock<HashMap<K, Aged<T>>>,
-        key: K,
-        value: &T,
-        epoch: u64,
-    ) {
+    fn put<K: Eq + std::hash::Hash, T: Clone>(map: &Map<K, T>, key: K, value: &T, epoch: u64) {
         let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
         if map.len() >= LEN_MAX {
             map.clear();
@@ -117,10 +112,7 @@ impl Engine {
     }
 
     /// The connector of a route by its id alone, and whose it is.
-    pub(crate) fn channel_of_notice(
-        &self,
-        id: RouteId,
-    ) -> Result<Option<(Tenant, Arc<dyn Channel>)>, PayError> {
+    pub(crate) fn channel_of_notice(&self, id: RouteId) -> Result<Option<Connected>, PayError> {
         if let Some(found) = self.cache.get(&self.cache.channels, &id) {
             return Ok(Some(found));
         }

@@ -77,11 +77,7 @@ fn wait_for_next(engine: &Engine) -> Duration {
 }
 
 /// Claims and starts what is due; true if there may be more.
-async fn look(
-    engine: &Arc<Engine>,
-    places: &Arc<Semaphore>,
-    on_the_way: &Arc<OnTheWay>,
-) -> bool {
+async fn look(engine: &Arc<Engine>, places: &Arc<Semaphore>, on_the_way: &Arc<OnTheWay>) -> bool {
     if places.available_permits() == 0 {
         let _ = places.acquire().await;
     }

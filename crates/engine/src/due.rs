@@ -106,7 +106,8 @@ async fn carry_out(engine: &Engine, task: Task) -> Result<(), PayError> {
         Task::Expire(payment) => {
             // The last question before the close: the payer may have paid a moment ago.
             let payment = engine.ask_payment(&payment).await?;
-            let open = matches!(payment.state, PaymentState::Created | PaymentState::Pending { .. });
+            let open =
+                matches!(payment.state, PaymentState::Created | PaymentState::Pending { .. });
             if open {
                 let command = BeginClose {
                     tenant: payment.tenant,

@@ -82,8 +82,7 @@ impl Engine {
         // payment holds it there, an id of ours does.
         let own = format!("{}", fresh.clone().id::<Payment>().raw());
         for number in [new.order_no.as_str(), &own] {
-            let number =
-                ChannelNumber::parse(number).map_err(|e| Refusal::Fault(e.to_string()))?;
+            let number = ChannelNumber::parse(number).map_err(|e| Refusal::Fault(e.to_string()))?;
             let order = order_of(&new, number.clone(), created);
             let start = match &new.wallet {
                 Some(user) => Start::Wallet(user.clone()),
@@ -203,8 +202,7 @@ impl Engine {
             let outcome = channel.close(&payment.number).await;
             self.count(&outcome);
             let trouble = trouble_of(&outcome).filter(|r| r.why != RefusalClass::NotFound);
-            let paid =
-                matches!(&outcome, Outcome::Accepted(domain::channel::Closed::AlreadyPaid));
+            let paid = matches!(&outcome, Outcome::Accepted(domain::channel::Closed::AlreadyPaid));
             let command = RecordClosed { tenant, payment: id, token, outcome };
             let recorded = self.submit(Command::RecordClosed(command)).await?;
             if paid {
@@ -268,9 +266,9 @@ impl Engine {
         }
         let credential = match &payment.state {
             PaymentState::Pending { credential } => credential,
-            PaymentState::Paid(_)
-            | PaymentState::Reversing(_)
-            | PaymentState::Reversed { .. } => return Ok(payment.clone()),
+            PaymentState::Paid(_) | PaymentState::Reversing(_) | PaymentState::Reversed { .. } => {
+                return Ok(payment.clone());
+            }
             PaymentState::Created
             | PaymentState::Closing { .. }
             | PaymentState::Closed { .. }

@@ -14,10 +14,7 @@ impl Engine {
     /// Makes a refund and asks the channel for it. What the channel refuses is a refund that
     /// failed, what it leaves open one that is pending; both are answers, not errors. The flag
     /// tells whether this call made it.
-    pub async fn refund(
-        &self,
-        command: CreateRefund,
-    ) -> Result<(Refund, Payment, bool), PayError> {
+    pub async fn refund(&self, command: CreateRefund) -> Result<(Refund, Payment, bool), PayError> {
         match self.submit(Command::CreateRefund(Box::new(command))).await? {
             Decided::Refund(refund, payment) => {
                 let sent = self.send_refund(&refund, &payment).await;

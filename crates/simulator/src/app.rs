@@ -32,7 +32,8 @@ impl App {
             return Ok(App { merchant, signer: channel_key.clone(), numbers: None });
         };
         let own = Certificate::from_pem(&mode.app_certificate).map_err(|_| BadCertificate)?;
-        let channel = Certificate::from_pem(&mode.alipay_certificate).map_err(|_| BadCertificate)?;
+        let channel =
+            Certificate::from_pem(&mode.alipay_certificate).map_err(|_| BadCertificate)?;
         let fits = |certified: sign::rsa::PublicKey, key: &sign::rsa::PublicKey| {
             certified.to_spki_base64() == key.to_spki_base64()
         };

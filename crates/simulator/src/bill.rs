@@ -123,13 +123,18 @@ fn head(of: &BillOf, title: &str, list: &str) -> String {
         format!("{}年{}月{}日 00:00:00", &text[..4], &text[5..7], &text[8..10])
     };
     format!(
-        "#{title}\r\n#账号：[{}]\r\n#起始日期：[{}]   终止日期：[{}]\r\n\
-         #-----------------------------------------{list}----------------------------------------\
-         \r\n",
+        "#{title}\r\n#账号：[{}]\r\n#起始日期：[{}]   终止日期：[{}]\r\n{}",
         of.seller_id,
         day(of.from),
         day(of.from + DAY_MICROS),
+        ruled(list),
     )
+}
+
+/// A comment line that opens or ends a table.
+fn ruled(words: &str) -> String {
+    const DASHES: &str = "----------------------------------------";
+    format!("#{DASHES}{words}{DASHES}\r\n")
 }
 
 fn detail(of: &BillOf, lines: &[Line<'_>], now: i64) -> String {
@@ -169,9 +174,9 @@ fn detail(of: &BillOf, lines: &[Line<'_>], now: i64) -> String {
         text.push_str("\r\n");
     }
     let totals = Totals::of(lines);
+    text.push_str(&ruled("业务明细列表结束"));
     text.push_str(&format!(
-        "#-----------------------------------------业务明细列表结束------------------------------------\r\n\
-         #交易合计：{}笔，商家实收共{}元，商家优惠共0.00元\r\n\
+        "#交易合计：{}笔，商家实收共{}元，商家优惠共0.00元\r\n\
          #退款合计：{}笔，商家实收退款共{}元，商家优惠退款共0.00元\r\n",
         totals.payments,
         yuan(totals.paid_fen),
@@ -187,8 +192,7 @@ fn summary(of: &BillOf, lines: &[Line<'_>], now: i64) -> String {
     let totals = Totals::of(lines);
     let taken = totals.paid_fen - totals.refunded_fen;
     text.push_str(&format!(
-        "{SUMMARY_HEADER}\r\n合计\t,\t,{},{},{},{},0.00,0.00,0.00,{},0.00,{}\r\n\
-         #-----------------------------------------业务汇总列表结束------------------------------------\r\n",
+        "{SUMMARY_HEADER}\r\n合计\t,\t,{},{},{},{},0.00,0.00,0.00,{},0.00,{}\r\n",
         totals.payments,
         totals.refunds,
         signed_yuan(taken),
@@ -196,6 +200,7 @@ fn summary(of: &BillOf, lines: &[Line<'_>], now: i64) -> String {
         signed_yuan(-totals.fee_fen),
         signed_yuan(taken - totals.fee_fen),
     ));
+    text.push_str(&ruled("业务汇总列表结束"));
     text.push_str(&exported(now));
     text
 }
@@ -237,11 +242,11 @@ fn packed(of: &BillOf, detail: &str, summary: &str) -> zip::result::ZipResult<Ve
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let stem = format!("{}_{}", of.seller_id, of.digits());
     for (suffix, text) in [("业务明细", detail), ("业务明细(汇总)", summary)] {
-        let name = format!("{stem}_{suffix}.csv");
         // Names are GBK without the flag for UTF-8, as the channel writes them.
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .name(GBK.encode(&name).0.into_owned());
+        let name = format!("{stem}_{suffix}.csv");
+        let name = GBK.encode(&name).0;
+        let options =
+            SimpleFileOptions::default().compression_method(CompressionMethod::Stored).name(&name);
         zip.start_file_with_options(options)?;
         zip.write_all(&GBK.encode(text).0)?;
     }

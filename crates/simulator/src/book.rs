@@ -461,18 +461,10 @@ impl Book {
         Ok(())
     }
 
-    fn notice(
-        &self,
-        id: u64,
-        trade: &Trade,
-        news: News,
-        now: i64,
-        first: bool,
-    ) -> Option<Notice> {
+    fn notice(&self, id: u64, trade: &Trade, news: News, now: i64, first: bool) -> Option<Notice> {
         let url = trade.notify_url.clone()?;
         let app = self.apps.get(&trade.app_id)?;
-        let faults =
-            self.faults(&trade.seller_id, &trade.out_trade_no).map(|f| f.notify.clone());
+        let faults = self.faults(&trade.seller_id, &trade.out_trade_no).map(|f| f.notify.clone());
         let faults = faults.unwrap_or_default();
         let notify_id = format!("{}{}", day_digits(now), random_digits(&SystemEntropy, 26));
         let another_held = !first || self.outbox.of_trade(id).any(|(_, notice)| notice.held);

@@ -78,12 +78,7 @@ fn open(
     })
 }
 
-fn open_trade(
-    book: &mut Book,
-    call: &Call,
-    opened_by: OpenedBy,
-    now: i64,
-) -> Result<u64, Refusal> {
+fn open_trade(book: &mut Book, call: &Call, opened_by: OpenedBy, now: i64) -> Result<u64, Refusal> {
     let product_code = call.content.text("product_code", 64)?.unwrap_or_default();
     if !product_codes(opened_by).contains(&product_code.as_str()) {
         return Err(Refusal::INVALID_PARAMETER);
@@ -181,8 +176,8 @@ fn refund(
     call.content.text("refund_reason", 256)?;
     let id = existing(book, call, now)?;
     let pending = fault == Some(AnswerFault::RefundPending);
-    let done = book
-        .change(id, now, |trade| trade.refund(out_request_no.as_deref(), fen, pending, now))?;
+    let done =
+        book.change(id, now, |trade| trade.refund(out_request_no.as_deref(), fen, pending, now))?;
     let trade = book.trade(id, now)?;
     let refund = &trade.refunds[done.index];
     let node = with_numbers(Node::success(), trade)
@@ -191,11 +186,7 @@ fn refund(
         .put("fund_change", if done.fund_change { "Y" } else { "N" })
         .put("refund_fee", &yuan(trade.refunded_fen()))
         .put("send_back_fee", &yuan(if done.fund_change { refund.fen } else { 0 }));
-    Ok(Done::Answer(if refund.done {
-        node.put("gmt_refund_pay", &china(refund.at))
-    } else {
-        node
-    }))
+    Ok(Done::Answer(if refund.done { node.put("gmt_refund_pay", &china(refund.at)) } else { node }))
 }
 
 /// An unknown or unfinished refund is answered without `refund_status`.

@@ -226,8 +226,10 @@ fn cashier_page(sim: &Simulator, trade: &Trade, language: Language, now: i64) ->
         (true, Some(LastTry::Failed)) => {
             language.say("余额不足，请重试或更换付款方式。", "Not enough money. You can try again.")
         }
-        (true, Some(LastTry::Cancelled)) => language
-            .say("订单仍可支付，直到截止时间。", "The order can still be paid until its time ends."),
+        (true, Some(LastTry::Cancelled)) => language.say(
+            "订单仍可支付，直到截止时间。",
+            "The order can still be paid until its time ends.",
+        ),
         _ => "",
     };
     let refunded = trade.refunded_fen();
@@ -398,9 +400,10 @@ fn page(view: &impl Template, form_origins: &[String]) -> Response {
     let Ok(html) = view.render() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let mut policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
+    let mut policy =
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
                       frame-ancestors 'none'; form-action 'self'"
-        .to_owned();
+            .to_owned();
     for origin in form_origins {
         policy.push(' ');
         policy.push_str(origin);

@@ -48,9 +48,10 @@ impl Disk {
 
     /// Sets a setting.
     pub fn set(&self, name: &str, value: &str) -> rusqlite::Result<()> {
-        self.0.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?1, ?2)", [
-            name, value,
-        ])?;
+        self.0.execute(
+            "INSERT OR REPLACE INTO setting (name, value) VALUES (?1, ?2)",
+            [name, value],
+        )?;
         Ok(())
     }
 
@@ -93,10 +94,10 @@ impl Disk {
 
     /// Keeps an app.
     pub fn save_app(&self, app_id: &str, app: &impl Serialize) -> rusqlite::Result<()> {
-        self.0.execute("INSERT OR REPLACE INTO app (app_id, document) VALUES (?1, ?2)", params![
-            app_id,
-            write(app)?
-        ])?;
+        self.0.execute(
+            "INSERT OR REPLACE INTO app (app_id, document) VALUES (?1, ?2)",
+            params![app_id, write(app)?],
+        )?;
         Ok(())
     }
 

@@ -154,7 +154,7 @@ fn put_into_words(
     let name = all.get("method").map_or("", String::as_str);
     let method = Method::named(name);
     if method.is_some_and(Method::is_for_browsers) {
-        return browser_reply(sim, outcome, Language::of(all.get("lang"), headers));
+        return browser_reply(sim, outcome, Language::of(None, headers));
     }
     let node = match &outcome.done {
         Ok(Done::Answer(node)) => node.clone(),

@@ -38,10 +38,7 @@ impl Method {
 
     /// True where a payer's browser is on the other side, not the merchant's server.
     pub fn is_for_browsers(self) -> bool {
-        matches!(
-            self,
-            Method::Open(OpenedBy::PagePay | OpenedBy::WapPay | OpenedBy::AppPay)
-        )
+        matches!(self, Method::Open(OpenedBy::PagePay | OpenedBy::WapPay | OpenedBy::AppPay))
     }
 }
 

@@ -69,7 +69,9 @@ impl Outbox {
                 break;
             }
             let Some(notice) = self.notices.get(id) else { continue };
-            if notice.held || self.flying.contains(&notice.trade) || self.waits_its_turn(*id, notice)
+            if notice.held
+                || self.flying.contains(&notice.trade)
+                || self.waits_its_turn(*id, notice)
             {
                 continue;
             }

@@ -40,12 +40,8 @@ impl Refusal {
         "isp.unknow-error",
         "系统繁忙，结果未知，请查询后重试",
     );
-    pub const RATE_LIMIT: Refusal = Refusal::new(
-        "40005",
-        "Call Limited",
-        "isv.app-call-limited",
-        "应用调用次数超限",
-    );
+    pub const RATE_LIMIT: Refusal =
+        Refusal::new("40005", "Call Limited", "isv.app-call-limited", "应用调用次数超限");
     pub const INVALID_PARAMETER: Refusal = Refusal::business("ACQ.INVALID_PARAMETER", "参数无效");
     pub const TRADE_NOT_EXIST: Refusal = Refusal::business("ACQ.TRADE_NOT_EXIST", "交易不存在");
     pub const TRADE_STATUS_ERROR: Refusal =

@@ -30,8 +30,8 @@ pub(crate) fn verify(
     let need = |name: &str, sub_code: &'static str| get(name).ok_or(Refusal::missing(sub_code));
     let app_id = need("app_id", "isv.missing-app-id")?;
     let method = need("method", "isv.missing-method")?;
-    let method = Method::named(method)
-        .ok_or(Refusal::invalid("isv.invalid-method", "不存在的方法名"))?;
+    let method =
+        Method::named(method).ok_or(Refusal::invalid("isv.invalid-method", "不存在的方法名"))?;
     let app =
         find_app(app_id).ok_or(Refusal::invalid("isv.invalid-app-id", "无效的 AppID 参数"))?;
     if get("format").is_some_and(|format| !format.eq_ignore_ascii_case("json")) {
@@ -60,8 +60,7 @@ pub(crate) fn verify(
         if need("app_cert_sn", "isv.missing-app-cert-sn")? != numbers.app_cert_sn {
             return Err(Refusal::invalid("isv.invalid-app-cert-sn", "应用公钥证书序列号无效"));
         }
-        if need("alipay_root_cert_sn", "isv.missing-alipay-root-cert-sn")? != numbers.root_cert_sn
-        {
+        if need("alipay_root_cert_sn", "isv.missing-alipay-root-cert-sn")? != numbers.root_cert_sn {
             return Err(Refusal::invalid(
                 "isv.invalid-alipay-root-cert-sn",
                 "支付宝根证书序列号无效",

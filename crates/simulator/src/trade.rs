@@ -132,10 +132,9 @@ impl Trade {
     pub fn closed_at(&self) -> Option<i64> {
         match self.state {
             State::Refunded { closed_at, .. } | State::Closed { closed_at } => Some(closed_at),
-            State::Coded { .. }
-            | State::Waiting
-            | State::Paid { .. }
-            | State::Finished { .. } => None,
+            State::Coded { .. } | State::Waiting | State::Paid { .. } | State::Finished { .. } => {
+                None
+            }
         }
     }
 

@@ -173,10 +173,7 @@ mod tests {
         for (name, value) in [
             ("version", "1.0"),
             ("app_id", "2021000000000001"),
-            (
-                "biz_content",
-                r#"{"out_trade_no":"T1","subject":"测试 a+b","total_amount":"0.01"}"#,
-            ),
+            ("biz_content", r#"{"out_trade_no":"T1","subject":"测试 a+b","total_amount":"0.01"}"#),
             ("charset", "utf-8"),
             ("format", "JSON"),
             ("method", "alipay.trade.precreate"),

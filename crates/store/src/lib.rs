@@ -179,11 +179,8 @@ pub trait Queries: Send + Sync {
     /// A payment by its public id.
     fn payment(&self, tenant: Tenant, id: &PublicId) -> Result<Option<Payment>, StoreError>;
     /// Payments by ids; absent ones are left out.
-    fn payments_by_id(
-        &self,
-        tenant: Tenant,
-        ids: &[PaymentId],
-    ) -> Result<Vec<Payment>, StoreError>;
+    fn payments_by_id(&self, tenant: Tenant, ids: &[PaymentId])
+    -> Result<Vec<Payment>, StoreError>;
     /// A payment by our number at a channel.
     fn payment_by_number(
         &self,

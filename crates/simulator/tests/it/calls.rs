@@ -70,10 +70,13 @@ async fn every_browser_method_leads_to_a_cashier() {
     }
 }
 
+fn precreate(number: &str, amount: &str) -> Value {
+    json!({"out_trade_no": number, "total_amount": amount, "subject": "x"})
+}
+
 #[tokio::test]
 async fn creating_again_is_judged_by_what_became_of_the_trade() {
     let world = World::new().await;
-    let precreate = |number: &str, amount: &str| json!({"out_trade_no": number, "total_amount": amount, "subject": "x"});
     let method = "alipay.trade.precreate";
     let first = world.call(method, precreate("C1", "2.00")).await;
     let again = world.call(method, precreate("C1", "2.00")).await;

@@ -125,9 +125,10 @@ async fn a_payer_who_leaves_goes_to_the_quit_address() {
 #[tokio::test]
 async fn a_closed_trade_cannot_be_paid_on_its_page() {
     let world = World::new().await;
-    let cashier = world.open("F1", None).await;
+    let more = [("return_url", "https://shop.example/done")];
+    let cashier = world.browse("alipay.trade.page.pay", page_pay("F1", "1.00"), &more).await;
     world.make("F1", "close").await;
-    assert_eq!(press(&world, &cashier, "pay").await.status(), 303);
+    assert_eq!(press(&world, &cashier, "pay").await.status(), 303, "no signed way back");
     let page = world.get(&cashier).await.1;
     assert!(page.contains("交易已关闭") && !page.contains("id=\"pay\""));
     assert_eq!(world.book_entry("F1").await["paid_fen"], 0);

@@ -289,8 +289,7 @@ impl Receiver {
             let (send, said) = (send.clone(), Arc::clone(&said));
             async move {
                 let _ = send.send(form_urlencoded::parse(&body).into_owned().collect());
-                let answer = said.lock().unwrap().clone();
-                answer
+                said.lock().unwrap().clone()
             }
         };
         let router = Router::new().route("/notify", post(handler));

@@ -1,6 +1,6 @@
 //! Notifications: what they say, when they come again, and in which order.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{APP_ID, Receiver, SELLER_EMAIL, SELLER_ID, World, holds, page_pay};
 
@@ -131,21 +131,27 @@ async fn an_unreachable_receiver_is_tried_again() {
     world.sends("E1", 2).await;
 }
 
+fn refund(request: &str, amount: &str) -> Value {
+    json!({"out_trade_no": "F1", "out_request_no": request, "refund_amount": amount})
+}
+
 #[tokio::test]
 async fn refunds_are_announced_as_part_and_as_whole() {
     let world = World::new().await;
     let mut receiver = Receiver::new().await;
     world.open_paid("F1", Some(&receiver.url)).await;
     receiver.next().await;
-    let refund = |request: &str, amount: &str| json!({"out_trade_no": "F1", "out_request_no": request, "refund_amount": amount});
-    world.call("alipay.trade.refund", refund("R1", "0.40")).await;
+    let ask = async |request, amount| {
+        world.call("alipay.trade.refund", refund(request, amount)).await;
+    };
+    ask("R1", "0.40").await;
     let part = receiver.next().await;
     assert_eq!(part["trade_status"], "TRADE_SUCCESS");
     assert_eq!(part["out_biz_no"], "R1");
     assert_eq!(part["refund_fee"], "0.40");
     assert!(part.contains_key("gmt_refund") && !part.contains_key("gmt_close"));
-    world.call("alipay.trade.refund", refund("R1", "0.40")).await;
-    world.call("alipay.trade.refund", refund("R2", "0.60")).await;
+    ask("R1", "0.40").await;
+    ask("R2", "0.60").await;
     let whole = receiver.next().await;
     assert_eq!(whole["trade_status"], "TRADE_CLOSED");
     assert_eq!(whole["out_biz_no"], "R2", "the repeated request was not announced");

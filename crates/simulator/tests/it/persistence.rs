@@ -40,6 +40,20 @@ async fn keys_trades_refunds_faults_and_apps_survive() {
 }
 
 #[tokio::test]
+async fn what_was_answered_is_on_disk_without_a_proper_end() {
+    let (alive, copied) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let world = World::with(Some(alive.path().into()), vec![merchant()], 1).await;
+    world.open_paid("E1", None).await;
+    for file in std::fs::read_dir(alive.path()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), copied.path().join(file.file_name())).unwrap();
+    }
+    let heir = World::with(Some(copied.path().into()), vec![merchant()], 1).await;
+    assert_eq!(heir.book_entry("E1").await["status"], "TRADE_SUCCESS");
+    assert_eq!(heir.key.to_spki_base64(), world.key.to_spki_base64());
+}
+
+#[tokio::test]
 async fn an_open_notification_is_sent_after_the_restart() {
     let folder = tempfile::tempdir().unwrap();
     let mut receiver = Receiver::new().await;

@@ -113,9 +113,7 @@ async fn business_parameters_are_checked() {
         let node = world.call(&format!("alipay.trade.{method}"), content).await;
         assert_eq!(node["sub_code"], "ACQ.INVALID_PARAMETER", "{method}");
     }
-    let node = world
-        .call("alipay.trade.fastpay.refund.query", json!({"out_trade_no": "T9"}))
-        .await;
+    let node = world.call("alipay.trade.fastpay.refund.query", json!({"out_trade_no": "T9"})).await;
     assert_eq!(node["sub_code"], "ACQ.INVALID_PARAMETER");
     assert_eq!(world.read("trades").await["trades"], json!([]));
 }
