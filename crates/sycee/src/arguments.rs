@@ -24,6 +24,31 @@ pub enum Command {
     Verify(Verify),
     /// Make and change merchants, apps, keys, routes, endpoints; works on a running server too
     Admin(Admin),
+    /// Measure: closed-loop load against servers that it starts itself
+    Bench(Bench),
+}
+
+/// `sycee bench`.
+#[derive(Args, Clone, Debug)]
+pub struct Bench {
+    /// A case to run; may stand several times; none means all
+    #[arg(long = "case", value_name = "NAME")]
+    pub cases: Vec<String>,
+    /// Connections at one time
+    #[arg(long, default_value_t = 64)]
+    pub connections: usize,
+    /// Seconds for each case
+    #[arg(long, default_value_t = 5)]
+    pub seconds: u64,
+    /// Payments stored before each case begins
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub prefill: usize,
+    /// A postgres:// URL instead of SQLite
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Print one JSON object a line instead of a table with ratios
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where the data is.

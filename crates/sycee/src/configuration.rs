@@ -149,8 +149,7 @@ impl Settings {
         let mut builder = config::Config::builder()
             .add_source(config::File::from_str(DEFAULTS, config::FileFormat::Toml));
         if let Some(file) = file {
-            builder = builder
-                .add_source(config::File::from(file).format(config::FileFormat::Toml));
+            builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
         }
         let text = |o: Option<&Path>| o.map(|p| p.display().to_string());
         let built = builder

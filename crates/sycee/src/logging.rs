@@ -11,7 +11,10 @@ use crate::configuration::{LogFormat, LogSettings};
 /// Starts logging. The filter is `level` or `target=level,target=level,level`.
 pub fn start(settings: &LogSettings) -> Result<()> {
     let filter: Targets = settings.filter.parse().with_context(|| {
-        format!("log.filter: {:?} is no filter; try \"info\" or \"info,store=debug\"", settings.filter)
+        format!(
+            "log.filter: {:?} is no filter; try \"info\" or \"info,store=debug\"",
+            settings.filter
+        )
     })?;
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);

@@ -2,11 +2,15 @@
 
 mod ambient;
 mod arguments;
+mod bench;
 mod commands;
 mod configuration;
+mod demo_tour;
+mod demo_world;
 mod logging;
 mod master_key;
 mod progress;
+mod temporary_folder;
 mod wiring;
 
 use std::process::ExitCode;
@@ -22,6 +26,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => commands::demo::run(demo),
         Command::Verify(verify) => return commands::verify::run(&verify),
         Command::Admin(admin) => commands::admin::run(admin),
+        Command::Bench(bench) => bench::run(bench),
     };
     match result {
         Ok(code) => code,

@@ -41,7 +41,7 @@ async fn answer(settings: &Settings, request: AdminRequest) -> Result<Value> {
     if let Some(answer) = socket::ask(&settings.data.folder, &request).await? {
         return Ok(answer?);
     }
-    let opened = wiring::open(settings, wiring::Purpose::Admin)?;
+    let opened = wiring::open(settings, wiring::Purpose::Admin, &settings.listen.public_url)?;
     let answer = execute(&opened.desk, request).await;
     opened.stop().await;
     Ok(answer?)
@@ -55,8 +55,8 @@ fn word(mode: &Mode) -> ModeWord {
 }
 
 fn json_file(path: &Path) -> Result<Value> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
 }
 
@@ -97,9 +97,8 @@ fn request(merchant: Option<i64>, command: AdminCommand) -> Result<AdminRequest>
         AdminCommand::Backlog => AdminRequest::Backlog,
         AdminCommand::Import { file } => {
             let value = json_file(&file)?;
-            let file = serde_json::from_value(value).context(
-                "the file does not have the documented form (docs/import.md)",
-            )?;
+            let file = serde_json::from_value(value)
+                .context("the file does not have the documented form (docs/import.md)")?;
             AdminRequest::Import(Box::new(file))
         }
     })
