@@ -202,3 +202,55 @@ def test_going_back_and_paying_again_pays_once(browser, sale):
         sale.button("pay").click()
         sale.until(lambda: not sale.has("pay"))
     assert sale.paid_once()
+
+
+@pytest.fixture(params=list(LANGUAGES))
+def mock_page(request, browser, api, sink, app_id):
+    """The page that the browser library opens for a test charge, in one language."""
+    browser.get_log("browser")
+    sale = Sale(browser, api, sink, app_id, "alipay_wap", request.param)
+    query = {"ch_id": sale.charge["id"], "channel": "alipay_wap", "lang": LANGUAGES[sale.language]}
+    browser.get(f"http://{api.host}:{api.port}/mock.php?{urlencode(query)}")
+    yield sale
+    complaints = [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
+    assert [line for line in complaints if "favicon" not in line["message"]] == []
+
+
+def test_the_mock_page_fits_a_phone(browser, mock_page):
+    assert mock_page.tongue() == LANGUAGES[mock_page.language]
+    width = browser.execute_script("return document.documentElement.scrollWidth")
+    assert width <= PHONE["width"], "the page is wider than the phone"
+    for name in ("pay", "fail", "cancel"):
+        button = mock_page.button(name)
+        assert button.is_displayed() and button.size["height"] >= 40, name
+    assert "明前龙井 250克 <礼盒>" in browser.find_element(By.TAG_NAME, "body").text
+    picture(browser, f"mock-{mock_page.language}")
+
+
+def test_the_mock_page_pays(browser, mock_page):
+    mock_page.button("pay").click()
+    mock_page.until(lambda: browser.current_url.startswith(mock_page.paid_url))
+    assert mock_page.paid_once()
+    browser.back()
+    browser.refresh()
+    assert not mock_page.has("pay")
+
+
+def test_the_mock_page_pays_once_on_a_double_click(browser, mock_page):
+    ActionChains(browser).double_click(mock_page.button("pay")).perform()
+    mock_page.until(lambda: browser.current_url.startswith(mock_page.paid_url))
+    assert mock_page.paid_once()
+
+
+def test_the_mock_page_fails_and_the_charge_stays_open(mock_page):
+    mock_page.button("fail").click()
+    mock_page.until(lambda: mock_page.has("pay"))
+    assert mock_page.kept()["paid"] is False
+    mock_page.button("pay").click()
+    assert mock_page.paid_once()
+
+
+def test_the_mock_page_cancels(browser, mock_page):
+    mock_page.button("cancel").click()
+    mock_page.until(lambda: browser.current_url.startswith(mock_page.left_url))
+    assert mock_page.kept()["paid"] is False

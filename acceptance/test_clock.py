@@ -3,10 +3,11 @@
 import pytest
 
 from conftest import signing_caller
-from harness.admin import add_webhook_endpoint
+from harness.admin import add_webhook_endpoint, deliveries
 from harness.pingpp_http import charge
 from harness.shapes import check_error
 from harness.simulator import Simulator
+from harness.waiting import eventually
 
 # specs/pingpp.md §6.3: ten tries after the first, counted from the failure before.
 RETRY_SECONDS = (5, 10, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 54_000)
@@ -43,6 +44,19 @@ class Shop:
 
         return self.sink.wait(accepts, count, path=self.path)
 
+    def after_failures(self, made, count):
+        """Waits until the server has written down `count` failed tries of the charge's event.
+
+        The sink has answered a little before that, and the next wait begins only there.
+        """
+        event = self.told(made)[0].json()["id"]
+
+        def written():
+            (delivery,) = deliveries(self.server, event)
+            return delivery["tries"] >= count and delivery["state"] != "sending"
+
+        eventually(written, f"{count} failed tries to be written down")
+
     def times_told(self, made):
         requests = self.sink.received(self.path)
         return sum(one.json()["data"]["object"]["id"] == made["id"] for one in requests)
@@ -77,10 +91,10 @@ def test_a_webhook_is_tried_ten_more_times_over_a_day(shop):
     shop.pay(made)
     shop.told(made)
     for tries, wait in enumerate(RETRY_SECONDS, start=2):
-        shop.after_failures(tries - 1)
+        shop.after_failures(made, tries - 1)
         shop.advance(wait)
         shop.told(made, count=tries)
-    shop.after_failures(1 + len(RETRY_SECONDS))
+    shop.after_failures(made, 1 + len(RETRY_SECONDS))
     shop.advance(30 * 86_400)
     later = shop.create()
     shop.pay(later)

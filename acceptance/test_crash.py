@@ -23,6 +23,8 @@ WORKERS = 4
 VERIFY_EVERY = 10
 # How long the server may live before each kill.
 LIFE_SECONDS = (0.02, 0.4)
+# Long enough for the server to ask the channel what became of a call that a kill cut short.
+INSIST_SECONDS = 120
 LOST = (OSError, http.client.HTTPException)
 
 
@@ -89,12 +91,12 @@ class Worker(threading.Thread):
             except LOST:
                 self.book.write(lambda book: setattr(book, "resent", book.resent + 1))
                 return None
-            if answer.status == 503:
+            if answer.status == 503 or is_not_known_yet(answer):
                 return None
             assert answer.status == 200, (target, answer.status, answer.body)
             return answer.json()
 
-        return eventually(answered, f"an answer to POST {target}", 60)
+        return eventually(answered, f"an answer to POST {target}", INSIST_SECONDS)
 
     def insist_on_paying(self, charge_id):
         def paid():
@@ -105,7 +107,15 @@ class Worker(threading.Thread):
             assert status in (200, 503), (charge_id, status, body)
             return status == 200
 
-        eventually(paid, f"the payment of {charge_id}", 60)
+        eventually(paid, f"the payment of {charge_id}", INSIST_SECONDS)
+
+
+def is_not_known_yet(answer):
+    """Whether the kill came between the call to the channel and its answer.
+
+    Nobody knows then what the channel did, and the server must find out before it says more.
+    """
+    return answer.status == 402 and answer.json()["error"].get("code") == "channel_connection_error"
 
 
 def run_with_kills(server, book, chance):
@@ -126,7 +136,7 @@ def run_with_kills(server, book, chance):
         for worker in workers:
             worker.stopping.set()
         for worker in workers:
-            worker.join(90)
+            worker.join(3 * INSIST_SECONDS)
     assert [worker.broken for worker in workers] == [None] * WORKERS
     assert not any(worker.is_alive() for worker in workers)
 

@@ -24,9 +24,33 @@ def add_webhook_endpoint(server, url, app=None, events=ALL_EVENTS, mode="test"):
     """Has the events of an app (the demo's, if none is named) sent to `url`."""
     app = app or server.demo["pingpp"]["app_id"]
     wanted = [word for event in events for word in ("--event", event)]
-    return admin(server, "endpoint", "add", "--app", app, "--mode", mode, "--url", url, *wanted)
+    merchant = str(server.demo["alipay"]["merchant"])
+    where = ("--app", app, "--mode", mode, "--merchant", merchant)
+    return admin(server, "endpoint", "add", *where, "--url", url, *wanted)
 
 
 def add_merchant(server, name):
-    """Another merchant with a test app, an enabled channel and a key."""
-    raise NotImplementedError
+    """Another merchant with a test app, an enabled channel and a key; it does not sign."""
+    merchant = str(admin(server, "merchant", "add", name)["merchant"])
+
+    def its(*arguments):
+        return admin(server, *arguments, "--merchant", merchant)
+
+    app = its("app", "add", name)["app"]
+    api_key = its("key", "add", "--mode", "test")["api_key"]
+    alipay = server.demo["alipay"]
+    names = ("app_id", "seller_id", "app_private_key", "alipay_public_key", "gateway_url")
+    settings = server.folder / f"{name}.json"
+    settings.write_text(json.dumps({field: alipay[field] for field in names}))
+    route = its(
+        "route", "add", name, "--connector", "alipay", "--settings", str(settings),
+        "--mode", "test",
+    )["route"]
+    its("channel", "enable", "--app", app, "--route", str(route), "--mode", "test", "alipay_qr")
+    return {"app_id": app, "api_key": api_key, "private_key": None}
+
+
+def deliveries(server, event_id):
+    """The demo merchant's deliveries of one event, each with its tries."""
+    merchant = str(server.demo["alipay"]["merchant"])
+    return admin(server, "delivery", "list", event_id, "--mode", "test", "--merchant", merchant)

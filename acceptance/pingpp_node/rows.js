@@ -45,7 +45,8 @@ function create(changes) {
 function pay(chargeId) {
   return new Promise((resolve, reject) => {
     const url = `${settings.base_url}/notify/charges/${chargeId}?livemode=false`;
-    http.get(url, (response) => {
+    // A pool of its own: a kept-alive socket from here would hang the SDK's next call (row 13).
+    http.get(url, { agent: false }, (response) => {
       let body = '';
       response.on('data', (chunk) => { body += chunk; });
       response.on('end', () => {

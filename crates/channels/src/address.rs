@@ -34,8 +34,30 @@ pub(crate) struct AddressRule {
     pub allow_private: bool,
     /// Also plain http.
     pub allow_plain_http: bool,
-    /// These ports; empty for the usual four.
-    pub ports: Vec<u16>,
+    /// Which ports.
+    pub ports: Ports,
+}
+
+/// Ports that may be dialled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ports {
+    /// 80, 443, 8080 and 8443.
+    #[default]
+    Usual,
+    /// These and no others.
+    These(Vec<u16>),
+    /// Any; for tests and demonstrations.
+    Any,
+}
+
+impl Ports {
+    fn allow(&self, port: u16) -> bool {
+        match self {
+            Ports::Usual => PORTS.contains(&port),
+            Ports::These(ports) => ports.contains(&port),
+            Ports::Any => true,
+        }
+    }
 }
 
 impl AddressRule {
@@ -52,8 +74,7 @@ impl AddressRule {
             _ => false,
         };
         let has_user = !url.username().is_empty() || url.password().is_some();
-        let ports = if self.ports.is_empty() { PORTS } else { &self.ports };
-        let port = url.port_or_known_default().is_some_and(|port| ports.contains(&port));
+        let port = url.port_or_known_default().is_some_and(|port| self.ports.allow(port));
         if !scheme || has_user || !port {
             return Err(NotAllowed);
         }

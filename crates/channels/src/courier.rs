@@ -10,7 +10,7 @@ use domain::event::{CourierAnswer, CourierFailure};
 use domain::webhook::{Courier, Message};
 use reqwest::Client;
 
-use crate::address::{AddressRule, Gatekeeper, Resolver, SystemResolver};
+use crate::address::{AddressRule, Gatekeeper, Ports, Resolver, SystemResolver};
 use crate::http::{self, Limits, Reply, Trouble};
 
 /// How much of an answer is kept.
@@ -23,8 +23,8 @@ pub struct CourierSettings {
     pub allow_private: bool,
     /// Also over plain http.
     pub allow_plain_http: bool,
-    /// To these ports; 80, 443, 8080 and 8443 when there are none.
-    pub ports: Option<Vec<u16>>,
+    /// To which ports.
+    pub ports: Ports,
 }
 
 /// The courier for a process; it keeps connections, so make one and share it.
@@ -43,7 +43,7 @@ impl HttpCourier {
         let rule = AddressRule {
             allow_private: settings.allow_private,
             allow_plain_http: settings.allow_plain_http,
-            ports: settings.ports.unwrap_or_default(),
+            ports: settings.ports,
         };
         let gatekeeper = Arc::new(Gatekeeper { resolver, rule: rule.clone() });
         let client = http::client(limits, |builder| builder.dns_resolver(gatekeeper.clone()));

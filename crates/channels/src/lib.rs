@@ -20,6 +20,7 @@ use domain::channel::{Channel, Connectors, SettingsError};
 use domain::tenant::{Mode, Route};
 use reqwest::Client;
 
+pub use crate::address::Ports;
 pub use crate::courier::{CourierSettings, courier};
 
 use crate::alipay::{Alipay, Settings};

@@ -1,12 +1,12 @@
 //! Deliveries: claimed by lease, signed, carried, recorded. The body was frozen in the commit that
 //! it speaks of; only the envelope is made here.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::command::{ClaimDeliveries, Command, Decided, RecordDelivery};
-use domain::event::{CourierAnswer, CourierFailure, Delivery};
+use domain::event::{CourierAnswer, CourierFailure, Delivery, DeliveryId};
 use domain::refusal::Refusal;
 use domain::tenant::EndpointId;
 use domain::webhook::Message;
@@ -21,34 +21,38 @@ const MESSAGES_PER_ENDPOINT_MAX: usize = 8;
 /// Looking again even when nothing woke us.
 const LOOK_AGAIN: Duration = Duration::from_millis(1_000);
 
-/// How many messages are on their way to each endpoint.
+/// The messages on their way, by endpoint. What this process is carrying it does not claim again,
+/// even when its clock jumps past the lease.
 #[derive(Default)]
-struct OnTheWay(Mutex<HashMap<EndpointId, usize>>);
+struct OnTheWay(Mutex<HashMap<EndpointId, HashSet<DeliveryId>>>);
 
 impl OnTheWay {
-    fn add(&self, endpoint: EndpointId) {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *map.entry(endpoint).or_default() += 1;
+    fn map(&self) -> MutexGuard<'_, HashMap<EndpointId, HashSet<DeliveryId>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remove(&self, endpoint: EndpointId) {
-        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = map.get_mut(&endpoint) {
-            *count -= 1;
-            if *count == 0 {
+    fn add(&self, delivery: &Delivery) {
+        self.map().entry(delivery.endpoint).or_default().insert(delivery.id);
+    }
+
+    fn remove(&self, endpoint: EndpointId, delivery: DeliveryId) {
+        let mut map = self.map();
+        if let Some(ids) = map.get_mut(&endpoint) {
+            ids.remove(&delivery);
+            if ids.is_empty() {
                 map.remove(&endpoint);
             }
         }
     }
 
-    fn count(&self, endpoint: EndpointId) -> usize {
-        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.get(&endpoint).copied().unwrap_or(0)
+    /// How many go to the endpoint, and whether this one is among them.
+    fn place(&self, endpoint: EndpointId, delivery: DeliveryId) -> (usize, bool) {
+        self.map().get(&endpoint).map_or((0, false), |ids| (ids.len(), ids.contains(&delivery)))
     }
 
     fn busy(&self) -> Vec<EndpointId> {
-        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = map.iter().filter(|(_, count)| **count >= MESSAGES_PER_ENDPOINT_MAX);
+        let map = self.map();
+        let full = map.iter().filter(|(_, ids)| ids.len() >= MESSAGES_PER_ENDPOINT_MAX);
         full.map(|(endpoint, _)| *endpoint).collect()
     }
 }
@@ -93,8 +97,9 @@ async fn look(engine: &Arc<Engine>, places: &Arc<Semaphore>, on_the_way: &Arc<On
     let mut new: HashMap<EndpointId, usize> = HashMap::new();
     let mut deliveries = Vec::with_capacity(due.len());
     for (tenant, id, endpoint) in due {
-        let count = new.entry(endpoint).or_insert_with(|| on_the_way.count(endpoint));
-        if *count < MESSAGES_PER_ENDPOINT_MAX {
+        let (going, is_going) = on_the_way.place(endpoint, id);
+        let count = new.entry(endpoint).or_insert(going);
+        if !is_going && *count < MESSAGES_PER_ENDPOINT_MAX {
             *count += 1;
             deliveries.push((tenant, id));
         }
@@ -114,13 +119,13 @@ async fn look(engine: &Arc<Engine>, places: &Arc<Semaphore>, on_the_way: &Arc<On
     for delivery in claimed {
         let Ok(place) = places.clone().acquire_owned().await else { return false };
         let (engine, on_the_way) = (engine.clone(), on_the_way.clone());
-        on_the_way.add(delivery.endpoint);
+        on_the_way.add(&delivery);
         tokio::spawn(async move {
-            let endpoint = delivery.endpoint;
+            let (endpoint, id) = (delivery.endpoint, delivery.id);
             if let Err(error) = carry(&engine, delivery).await {
                 tracing::warn!(%error, "a delivery was not recorded; its lease will end");
             }
-            on_the_way.remove(endpoint);
+            on_the_way.remove(endpoint, id);
             drop(place);
             // A place at this endpoint is free: there may be more for it.
             engine.delivery_wake.notify_one();

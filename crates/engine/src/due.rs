@@ -1,6 +1,7 @@
 //! Due work: queries, closes and refunds whose time has come, claimed by lease and done.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::command::{BeginClose, ClaimWork, Command, Decided, Ending, Task, WorkItem};
@@ -19,10 +20,29 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1_000);
 /// A pause after an empty look, so that a stream of commits does not make a stream of looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The objects that this process is working on: it does not claim them again, even when its clock
+/// jumps past the lease.
+#[derive(Default)]
+struct InWork(Mutex<HashSet<i64>>);
+
+impl InWork {
+    fn set(&self) -> MutexGuard<'_, HashSet<i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn object(row: &DueRow) -> i64 {
+    match row {
+        DueRow::Payment(_, id) => id.raw(),
+        DueRow::Refund(_, id, _) => id.raw(),
+    }
+}
+
 pub(crate) async fn run(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
     let calls = Arc::new(Semaphore::new(CALLS_MAX));
+    let in_work = Arc::new(InWork::default());
     while !*stop.borrow() {
-        let found = look(&engine, &calls).await;
+        let found = look(&engine, &calls, &in_work).await;
         if found == Looked::MoreToDo {
             continue;
         }
@@ -54,21 +74,27 @@ fn wait_for_next(engine: &Engine, looked: Looked) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)).min(LOOK_AGAIN)
 }
 
-async fn look(engine: &Arc<Engine>, calls: &Arc<Semaphore>) -> Looked {
+async fn look(engine: &Arc<Engine>, calls: &Arc<Semaphore>, in_work: &Arc<InWork>) -> Looked {
     let free = u32::try_from(calls.available_permits()).unwrap_or(0).min(CLAIM_LEN_MAX);
     if free == 0 {
         // Wait for a call to end; its place is taken below.
         let _ = calls.acquire().await;
         return Looked::MoreToDo;
     }
-    let due = match engine.queries.due_work_of_all(engine.now(), free) {
-        Ok(due) if due.is_empty() => return Looked::Idle,
+    // What is in work may stand first among what is due: look as far past it.
+    let limit = free.saturating_add(u32::try_from(CALLS_MAX).unwrap_or(0));
+    let mut due = match engine.queries.due_work_of_all(engine.now(), limit) {
         Ok(due) => due,
         Err(error) => {
             tracing::error!(%error, "due work cannot be read");
             return Looked::Trouble;
         }
     };
+    due.retain(|row| !in_work.set().contains(&object(row)));
+    due.truncate(usize::try_from(free).unwrap_or(0));
+    if due.is_empty() {
+        return Looked::Idle;
+    }
     let items = due.into_iter().map(|row| match row {
         DueRow::Payment(tenant, id) => WorkItem::Payment(tenant, id),
         DueRow::Refund(tenant, id, payment) => WorkItem::Refund(tenant, id, payment),
@@ -84,15 +110,26 @@ async fn look(engine: &Arc<Engine>, calls: &Arc<Semaphore>) -> Looked {
     };
     for task in tasks {
         let Ok(permit) = calls.clone().acquire_owned().await else { return Looked::Trouble };
-        let engine = engine.clone();
+        let (engine, in_work) = (engine.clone(), in_work.clone());
+        let object = object_of(&task);
+        in_work.set().insert(object);
         tokio::spawn(async move {
             if let Err(error) = carry_out(&engine, task).await {
                 tracing::debug!(%error, "due work did not end well; its schedule goes on");
             }
+            in_work.set().remove(&object);
             drop(permit);
+            engine.work_wake.notify_one();
         });
     }
     Looked::MoreToDo
+}
+
+fn object_of(task: &Task) -> i64 {
+    match task {
+        Task::Query(payment) | Task::Send(payment) | Task::Expire(payment) => payment.id.raw(),
+        Task::SendRefund(refund, _) | Task::QueryRefund(refund, _) => refund.id.raw(),
+    }
 }
 
 async fn carry_out(engine: &Engine, task: Task) -> Result<(), PayError> {

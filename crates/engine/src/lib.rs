@@ -26,7 +26,7 @@ use domain::operation::ChannelRefusal;
 use domain::refusal::Refusal;
 use domain::time::Timestamp;
 use domain::webhook::{Courier, WebhookFormats};
-use store::{Queries, Store, StoreError};
+use store::Store;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 pub use cache::Caller;
@@ -34,6 +34,8 @@ pub use lane::{QUEUE_LEN_MAX, WRITE_BATCH_LEN_MAX};
 pub use notice::NoticeReply;
 pub use pay::{NewPayment, Opening};
 pub use stats::{Stats, StatsNow};
+/// What lists are asked by; dialects name them without naming the store.
+pub use store::{EventFilter, Listed, Page, PaymentFilter, Queries, StoreError};
 
 /// What the engine is made of; filled by the binary.
 pub struct Parts {

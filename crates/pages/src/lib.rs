@@ -1,4 +1,4 @@
-//! What people see: view models and templates, zh-CN and English. Loads no data and decides nothing.
+//! What people see: view models and templates, zh-CN and English. Loads no data, decides nothing.
 //!
 //! Every page works without script; the Content-Security-Policy allows none.
 

@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::Engine;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -75,7 +75,13 @@ impl Metrics {
         ] {
             write_one(&mut text, name.trim_end_matches("_total"), help, "counter", (name, value));
         }
-        write_one(&mut text, "commands_queued", "Commands waiting", "gauge", ("commands_queued", s.queued));
+        write_one(
+            &mut text,
+            "commands_queued",
+            "Commands waiting",
+            "gauge",
+            ("commands_queued", s.queued),
+        );
         if let Ok(b) = self.engine.read(|q| q.backlog_of_all()).await {
             for (name, help, value) in [
                 ("deliveries_waiting", "Webhooks to be sent", b.deliveries_waiting),

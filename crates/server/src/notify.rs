@@ -26,7 +26,9 @@ pub(crate) async fn take(
     };
     let headers: Vec<(String, String)> = headers
         .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        })
         .collect();
     let raw = RawNotice { headers: &headers, body: &body };
     match engine.take_notice(Id::from_raw(route), raw).await {

@@ -53,17 +53,17 @@ pub fn router(site: Site) -> Router {
             router = router.merge(clock::router(desk));
         }
     }
+    let answer = move |request: Request| unknown(pingpp.clone(), request);
     router
-        .fallback(unknown)
-        .method_not_allowed_fallback(unknown)
-        .with_state(pingpp)
+        .fallback(answer.clone())
+        .method_not_allowed_fallback(answer)
         .layer(CatchPanicLayer::custom(broken))
         .layer(RequestBodyTimeoutLayer::new(limits.body_timeout))
         .layer(from_fn_with_state(metrics, envelope::wrap))
 }
 
 /// An unknown path is answered in the dialect that its credentials speak, plainly without any.
-async fn unknown(State(pingpp): State<Arc<Pingpp>>, request: Request) -> Response {
+async fn unknown(pingpp: Arc<Pingpp>, request: Request) -> Response {
     let speaks_pingpp = request.headers().contains_key(header::AUTHORIZATION)
         || request.uri().path().starts_with("/v1/");
     if speaks_pingpp {

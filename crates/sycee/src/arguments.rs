@@ -55,13 +55,13 @@ pub struct Bench {
 #[derive(Args, Clone, Debug, Default)]
 pub struct Data {
     /// Folder of the SQLite store [default: ./sycee-data]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
     /// A postgres:// URL instead of a folder
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    #[arg(long, value_name = "URL", conflicts_with = "data", global = true)]
     pub database: Option<String>,
     /// Settings file (TOML)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 }
 

@@ -180,7 +180,7 @@ fn page_url(charge: &Value) -> Result<String> {
 pub async fn pingpp(desk: &AdminDesk, demo: &DemoFile) -> Result<Told> {
     let receiver = Receiver::start().await?;
     let add = EndpointAdd {
-        merchant: None,
+        merchant: Some(demo.alipay.merchant),
         app: Some(demo.pingpp.app_id.clone()),
         mode: ModeWord::Test,
         url: receiver.url.clone(),
@@ -189,7 +189,7 @@ pub async fn pingpp(desk: &AdminDesk, demo: &DemoFile) -> Result<Told> {
     let endpoint = execute(desk, AdminRequest::EndpointAdd(add)).await?;
     let told = steps(demo, &receiver).await;
     let remove = EndpointRemove {
-        merchant: None,
+        merchant: Some(demo.alipay.merchant),
         mode: ModeWord::Test,
         endpoint: endpoint["endpoint"].as_i64().context("the endpoint has no number")?,
     };

@@ -65,6 +65,8 @@ pub struct AlipayPart {
     pub app_private_key: String,
     /// With which answers and notifications are checked.
     pub alipay_public_key: String,
+    /// Our merchant's number.
+    pub merchant: i64,
     /// Our route to it.
     pub route: i64,
 }
@@ -123,7 +125,7 @@ async fn moved(
     file.alipay.gateway_url = format!("{simulator_url}/alipay/gateway.do");
     file.alipay.control_url = format!("{simulator_url}/control");
     let request = RouteSet {
-        merchant: None,
+        merchant: Some(file.alipay.merchant),
         mode: ModeWord::Test,
         route: file.alipay.route,
         settings: Some(route_settings(&file.alipay)),
@@ -144,9 +146,11 @@ async fn make(
     simulator_url: &str,
     alipay_public_key: &PublicKey,
 ) -> Result<DemoFile> {
-    let (merchant, mode) = (None, ModeWord::Test);
+    let mode = ModeWord::Test;
     let name = "Demo shop 演示商户".to_owned();
-    execute(desk, AdminRequest::MerchantAdd(MerchantAdd { name })).await?;
+    let made = execute(desk, AdminRequest::MerchantAdd(MerchantAdd { name })).await?;
+    let number = made["merchant"].as_i64().context("the answer has no merchant")?;
+    let merchant = Some(number);
     let add = AppAdd {
         merchant,
         id: None,
@@ -168,6 +172,7 @@ async fn make(
         seller_id: format!("2088{}", random_digits(&SystemEntropy, 12)),
         app_private_key: alipay_key.to_pkcs8_pem(),
         alipay_public_key: alipay_public_key.to_spki_pem(),
+        merchant: number,
         route: 0,
     };
     let add = RouteAdd {

@@ -4,8 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use channels::OpenSettings;
-use channels::courier::CourierSettings;
+use channels::{CourierSettings, OpenSettings, Ports};
 use domain::ambient::Clock;
 use domain::channel::SettingsError;
 use domain::tenant::Route;
@@ -94,7 +93,7 @@ pub fn open(settings: &Settings, purpose: Purpose, public_url: &str) -> Result<O
     let (clock, test_clock) = clock(&*queries, purpose)?;
     let connectors = channels::connectors(opener(sealer.clone()), clock.clone());
     let demo = purpose == Purpose::Demo;
-    let courier = channels::courier::courier(CourierSettings {
+    let courier = channels::courier(CourierSettings {
         allow_private: demo || settings.webhooks.allow_private_addresses,
         allow_plain_http: demo || settings.webhooks.allow_plain_http,
         ports: ports(settings, demo),
@@ -124,12 +123,12 @@ pub fn open(settings: &Settings, purpose: Purpose, public_url: &str) -> Result<O
 }
 
 /// A demo's receivers listen on any port; otherwise the usual four, unless the settings say more.
-fn ports(settings: &Settings, demo: bool) -> Option<Vec<u16>> {
+fn ports(settings: &Settings, demo: bool) -> Ports {
     let ports = &settings.webhooks.ports;
     match (ports.is_empty(), demo) {
-        (false, _) => Some(ports.clone()),
-        (true, true) => Some(Vec::new()),
-        (true, false) => None,
+        (false, _) => Ports::These(ports.clone()),
+        (true, true) => Ports::Any,
+        (true, false) => Ports::Usual,
     }
 }
 

@@ -74,6 +74,7 @@ const HOUSE: [Room; 10] = [
             "axum",
             "serde",
             "serde_json",
+            "base64",
             "form_urlencoded",
             "percent-encoding",
             "tokio",
@@ -110,7 +111,9 @@ const HOUSE: [Room; 10] = [
         height: 4,
         rooms: &["domain", "engine", "dialects", "channels", "pages", "sign"],
         libraries: &[
+            "askama",
             "axum",
+            "form_urlencoded",
             "tower",
             "tower-http",
             "http",

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use super::*;
 
 fn strict() -> AddressRule {
-    AddressRule { allow_private: false, allow_plain_http: true, ports: Vec::new() }
+    AddressRule { allow_private: false, allow_plain_http: true, ports: Ports::Usual }
 }
 
 /// Hosts as they may stand in an address, with their port where one belongs to the trick. None of
@@ -294,7 +294,11 @@ fn schemes_users_ports_and_lengths_are_checked_even_for_public_hosts() {
 
 #[test]
 fn plain_http_other_ports_and_private_networks_are_opened_by_their_own_settings_only() {
-    let rule = AddressRule { allow_private: false, allow_plain_http: false, ports: vec![9000] };
+    let rule = AddressRule {
+        allow_private: false,
+        allow_plain_http: false,
+        ports: Ports::These(vec![9000]),
+    };
     assert!(rule.check("http://example.com:9000/").is_err());
     assert!(rule.check("https://example.com:9000/").is_ok());
     assert!(rule.check("https://example.com/").is_err(), "configured ports replace the usual ones");

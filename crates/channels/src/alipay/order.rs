@@ -5,6 +5,7 @@ use domain::channel::{Order, OrderError, PayParams, Preparation, Prepared};
 use domain::currency::Currency;
 use domain::operation::Outcome;
 use domain::payment::Credential;
+use domain::text::Note;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -12,7 +13,7 @@ use super::Alipay;
 use super::answer::{Failure, Node};
 use super::codes::Verdict;
 use super::proof::proof;
-use super::request::{Method, Request, json};
+use super::request::{Method, Request, json, one_line};
 
 /// The largest amount of one trade, in fen.
 const FEN_MAX: i64 = 10_000_000_000;
@@ -63,8 +64,6 @@ struct TradeContent<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     buyer_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    buyer_open_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     terminal_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     store_id: Option<&'a str>,
@@ -74,9 +73,8 @@ struct TradeContent<'a> {
     passed_on: PassedOn<'a>,
 }
 
-/// What Alipay takes by the name that the merchant's software uses, unread. Names that are not here
-/// are left out.
-#[derive(Serialize, Default)]
+/// What Alipay takes by the name that it comes under, unread. Other names are left out.
+#[derive(Serialize)]
 struct PassedOn<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     qr_pay_mode: Option<&'a RawValue>,
@@ -91,22 +89,9 @@ struct PassedOn<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     goods_detail: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    extend_params: Option<ExtendParams<'a>>,
-}
-
-/// `extend_params`, given whole or by its members.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum ExtendParams<'a> {
-    Whole(&'a RawValue),
-    Members {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        hb_fq_num: Option<&'a RawValue>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        hb_fq_seller_percent: Option<&'a RawValue>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        sys_service_provider_id: Option<&'a RawValue>,
-    },
+    extend_params: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    buyer_open_id: Option<&'a RawValue>,
 }
 
 impl<'a> PassedOn<'a> {
@@ -119,19 +104,6 @@ impl<'a> PassedOn<'a> {
                 serde_json::from_str(text).map_err(|_| OrderError::Unacceptable(name))?;
             Ok(Some(raw).filter(|raw| raw.get() != "null"))
         };
-        let members =
-            [find("hb_fq_num")?, find("hb_fq_seller_percent")?, find("sys_service_provider_id")?];
-        let extend_params = match (find("extend_params")?, members) {
-            (Some(whole), _) => Some(ExtendParams::Whole(whole)),
-            (None, [None, None, None]) => None,
-            (None, [hb_fq_num, hb_fq_seller_percent, sys_service_provider_id]) => {
-                Some(ExtendParams::Members {
-                    hb_fq_num,
-                    hb_fq_seller_percent,
-                    sys_service_provider_id,
-                })
-            }
-        };
         Ok(PassedOn {
             qr_pay_mode: find("qr_pay_mode")?,
             qrcode_width: find("qrcode_width")?,
@@ -139,7 +111,8 @@ impl<'a> PassedOn<'a> {
             enable_pay_channels: find("enable_pay_channels")?,
             ext_user_info: find("ext_user_info")?,
             goods_detail: find("goods_detail")?,
-            extend_params,
+            extend_params: find("extend_params")?,
+            buyer_open_id: find("buyer_open_id")?,
         })
     }
 }
@@ -153,27 +126,25 @@ fn content(order: &Order, way: &Way) -> Result<String, OrderError> {
     if order.money.amount.is_zero() || order.money.amount.minor() > FEN_MAX {
         return Err(OrderError::Unacceptable("amount"));
     }
-    let needed = |value: &'_ Option<Box<str>>, name| match value.as_deref() {
-        Some(text) if !text.is_empty() => Ok(()),
-        Some(_) | None => Err(OrderError::Missing(name)),
-    };
-    let (mut quit_url, mut scene, mut auth_code, mut buyer) = (None, None, None, None);
+    let filled = |value: &'_ Option<Box<str>>| value.as_deref().is_some_and(|v| !v.is_empty());
+    let passed_on = PassedOn::read(params)?;
+    let (mut quit_url, mut scene, mut auth_code, mut buyer_id) = (None, None, None, None);
     match way.method {
-        Method::WapPay => {
-            needed(&params.return_url, "return_url")?;
-            quit_url = params.cancel_url.as_deref();
+        Method::WapPay | Method::PagePay if !filled(&params.return_url) => {
+            return Err(OrderError::Missing("return_url"));
         }
-        Method::PagePay => needed(&params.return_url, "return_url")?,
+        Method::Pay if !filled(&params.scan_code) => return Err(OrderError::Missing("scan_code")),
+        Method::Create if !filled(&params.buyer_id) && passed_on.buyer_open_id.is_none() => {
+            return Err(OrderError::Missing("buyer_id"));
+        }
+        Method::WapPay => quit_url = params.cancel_url.as_deref(),
         Method::Pay => {
-            needed(&params.scan_code, "scan_code")?;
-            auth_code = params.scan_code.as_deref();
             scene = Some("bar_code");
+            auth_code = params.scan_code.as_deref();
         }
-        Method::Create => {
-            needed(&params.buyer_id, "buyer_id")?;
-            buyer = params.buyer_id.as_deref();
-        }
+        Method::Create => buyer_id = params.buyer_id.as_deref(),
         Method::AppPay
+        | Method::PagePay
         | Method::Precreate
         | Method::Query
         | Method::Close
@@ -181,33 +152,27 @@ fn content(order: &Order, way: &Way) -> Result<String, OrderError> {
         | Method::Refund
         | Method::RefundQuery => {}
     }
-    if auth_code.is_some_and(|code| !(16..=24).contains(&code.len()) || !is_digits(code)) {
+    let is_code =
+        |code: &str| matches!(code.len(), 16..=24) && code.bytes().all(|b| b.is_ascii_digit());
+    if auth_code.is_some_and(|code| !is_code(code)) {
         return Err(OrderError::Unacceptable("scan_code"));
     }
-    // Old ids of payers are numbers; the ones that replace them are opaque.
-    let is_old = buyer.is_some_and(|id| id.len() == 16 && id.starts_with("2088") && is_digits(id));
-    let (buyer_id, buyer_open_id) = if is_old { (buyer, None) } else { (None, buyer) };
     Ok(json(&TradeContent {
         out_trade_no: order.number.as_str(),
         total_amount: &order.money.to_major_text(),
         subject: order.subject.as_str(),
-        body: order.body.as_str(),
+        body: &one_line(order.body.as_str(), Note::LEN_MAX),
         time_expire: &order.expires.china_text(),
         product_code: way.product_code,
         quit_url,
         scene,
         auth_code,
         buyer_id,
-        buyer_open_id,
         terminal_id: params.terminal_id.as_deref(),
         store_id: params.store_id.as_deref(),
         operator_id: params.operator_id.as_deref(),
-        passed_on: PassedOn::read(params)?,
+        passed_on,
     }))
-}
-
-fn is_digits(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_digit())
 }
 
 impl Alipay {

@@ -9,20 +9,21 @@ use domain::time::Timestamp;
 /// The longest detail that is kept.
 const DETAIL_BYTES_MAX: usize = 2_048;
 
-/// Alipay's name and ours of what is kept of the payer and the way of paying. Answers and notices
-/// name some of it differently; the first that is there counts.
-const DETAILS: &[(&str, &str)] = &[
-    ("buyer_user_id", "buyer_user_id"),
-    ("buyer_id", "buyer_user_id"),
-    ("buyer_open_id", "buyer_open_id"),
-    ("buyer_logon_id", "buyer_account"),
-    ("fund_bill_list", "fund_bill_list"),
-    ("voucher_detail_list", "voucher_detail_list"),
-    ("receipt_amount", "receipt_amount"),
-    ("buyer_pay_amount", "buyer_pay_amount"),
-    ("invoice_amount", "invoice_amount"),
-    ("point_amount", "point_amount"),
+/// What is kept of the payer and the way of paying, under Alipay's own names.
+const DETAILS: &[&str] = &[
+    BUYER,
+    "buyer_open_id",
+    "buyer_logon_id",
+    "fund_bill_list",
+    "voucher_detail_list",
+    "receipt_amount",
+    "buyer_pay_amount",
+    "invoice_amount",
+    "point_amount",
 ];
+
+/// The payer's number as answers name it; notices say `buyer_id`.
+const BUYER: &str = "buyer_user_id";
 
 /// Reads the proof from verified fields; `None` where amount, number or instant are missing or
 /// unreadable. `otherwise_at` is taken where no instant of payment is told.
@@ -40,18 +41,15 @@ pub(super) fn proof(
         Some(text) => Timestamp::from_china_text(&text)?,
         None => otherwise_at?,
     };
-    let mut details: Vec<(Box<str>, Box<str>)> = Vec::new();
-    for (theirs, ours) in DETAILS {
-        let value = field(theirs).filter(|v| v.len() <= DETAIL_BYTES_MAX);
-        let is_new = !details.iter().any(|(name, _)| **name == **ours);
-        if let Some(value) = value.filter(|_| is_new) {
-            details.push(((*ours).into(), value.into()));
-        }
-    }
+    let kept = |name: &&'static str| {
+        let value = field(name).or_else(|| field("buyer_id").filter(|_| *name == BUYER));
+        let value = value.filter(|value| value.len() <= DETAIL_BYTES_MAX)?;
+        Some(((*name).into(), value.into()))
+    };
     Some(Proof {
         money: Money::new(amount, currency),
         trade_no: TradeNo::parse(&field("trade_no")?).ok()?,
         paid_at,
-        details,
+        details: DETAILS.iter().filter_map(kept).collect(),
     })
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Alipay;
 use super::answer::{Failure, Node};
-use super::request::{Method, json};
+use super::request::{Method, json, one_line};
 
 /// Alipay's limit of `refund_reason`, in characters.
 const REASON_CHARS_MAX: usize = 256;
@@ -34,7 +34,7 @@ impl Alipay {
             out_trade_no: order.payment.as_str(),
             refund_amount: &order.money.to_major_text(),
             out_request_no: order.number.as_str(),
-            refund_reason: one_line(order.reason.as_str()),
+            refund_reason: one_line(order.reason.as_str(), REASON_CHARS_MAX),
         };
         let answered = self.call(Method::Refund, &order.payment, &json(&content)).await;
         match answered.and_then(|node| refunded(order, &node)) {
@@ -55,12 +55,6 @@ impl Alipay {
             Err(failure) => failure.of_question(RefundFound::Nothing),
         }
     }
-}
-
-/// The channel takes no line ends.
-fn one_line(reason: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    reason.chars().map(plain).take(REASON_CHARS_MAX).collect()
 }
 
 fn refunded(order: &RefundOrder, node: &Node) -> Result<RefundFound, Failure> {

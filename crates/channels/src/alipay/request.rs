@@ -55,6 +55,11 @@ pub(super) fn json(content: &impl Serialize) -> String {
     serde_json::to_string(content).expect("a structure of texts and raw JSON has a JSON form")
 }
 
+/// Text for people without line ends, which not every field takes, and no longer than `chars_max`.
+pub(super) fn one_line(text: &str, chars_max: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(chars_max).collect()
+}
+
 /// A request before it is signed.
 pub(super) struct Request<'a> {
     pub method: Method,

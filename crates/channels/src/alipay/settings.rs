@@ -34,11 +34,15 @@ const NAMES: &[&str] = &[
 /// | `seller_id` | yes | the account that receives the money (`2088…`) |
 /// | `seller_email` | no | the login of that account, checked in notices where given |
 /// | `app_private_key` | yes | PEM or base64; PKCS#8 or PKCS#1 |
-/// | `alipay_public_key` | public-key mode | Alipay's key, PEM or base64; several PEM blocks during a rotation |
-/// | `app_certificate`, `alipay_certificate`, `alipay_root_certificate` | certificate mode | PEM text; `alipay_certificate` may hold several blocks during a rotation |
+/// | `alipay_public_key` | public-key mode | Alipay's key, PEM or base64 |
+/// | `app_certificate` | certificate mode | ours, as PEM |
+/// | `alipay_certificate` | certificate mode | Alipay's, as PEM |
+/// | `alipay_root_certificate` | certificate mode | Alipay's bundle of roots, as PEM |
 /// | `gateway_url` | no | another gateway than production |
 /// | `control_url` | no | the control API of a simulator; only test routes may have one |
 /// | `app_auth_token` | no | for a third-party application that acts for the merchant |
+///
+/// During a rotation of Alipay's key, its setting may hold several PEM blocks: any of them counts.
 pub struct Settings {
     pub(super) app_id: String,
     pub(super) seller_id: String,

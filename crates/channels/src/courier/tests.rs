@@ -31,7 +31,7 @@ fn loopback() -> Arc<Everywhere> {
 }
 
 fn open(port: u16) -> CourierSettings {
-    CourierSettings { allow_private: true, allow_plain_http: true, ports: Some(vec![port]) }
+    CourierSettings { allow_private: true, allow_plain_http: true, ports: Ports::These(vec![port]) }
 }
 
 fn message(url: String) -> Message {
@@ -132,7 +132,7 @@ async fn an_inside_address_is_refused_without_a_byte() {
     let plain = CourierSettings { allow_plain_http: false, ..open(port) };
     let courier = HttpCourier::new(plain, loopback(), SHORT);
     assert_eq!(courier.send(message(far.url("/"))).await, NOT_ALLOWED);
-    let usual = CourierSettings { ports: None, ..open(port) };
+    let usual = CourierSettings { ports: Ports::Usual, ..open(port) };
     let courier = HttpCourier::new(usual, loopback(), SHORT);
     assert_eq!(courier.send(message(far.url("/"))).await, NOT_ALLOWED);
     assert!(far.seen().is_empty());
@@ -269,7 +269,7 @@ fn an_excerpt_is_text_of_at_most_a_thousand_and_twenty_four_bytes() {
 async fn a_slow_receiver_does_not_hold_up_the_others() {
     let slow = FarSide::start(|_| vec![Step::Stall]).await;
     let quick = FarSide::start(|_| answer(200, "ok")).await;
-    let ports = Some(vec![slow.address.port(), quick.address.port()]);
+    let ports = Ports::These(vec![slow.address.port(), quick.address.port()]);
     let courier = HttpCourier::new(CourierSettings { ports, ..open(0) }, loopback(), SHORT);
     let start = Instant::now();
     let (waiting, others) = tokio::join!(courier.send(message(slow.url("/"))), async {

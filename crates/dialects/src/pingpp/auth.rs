@@ -146,9 +146,10 @@ impl Keys {
         }
         let time = signed.timestamp.as_deref().map(str::as_bytes);
         let (body, target) = (evidence.body, evidence.target.as_bytes());
-        let fits = caller.keys.iter().filter_map(|key| self.parsed(key)).any(|key| {
-            sign::pingpp::verify_request(&key, body, target, time, signature).is_ok()
-        });
+        let fits =
+            caller.keys.iter().filter_map(|key| self.parsed(key)).any(|key| {
+                sign::pingpp::verify_request(&key, body, target, time, signature).is_ok()
+            });
         if fits { Ok(()) } else { Err(wrong(signed, evidence)) }
     }
 }

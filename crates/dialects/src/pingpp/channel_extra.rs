@@ -339,14 +339,17 @@ impl Shape {
         };
         let length = text.map_or(0, |text| text.chars().count());
         let (fits, what) = match self {
-            Shape::Text(max) => ((1..=max).contains(&length), format!("a string of 1 to {max} characters")),
+            Shape::Text(max) => {
+                ((1..=max).contains(&length), format!("a string of 1 to {max} characters"))
+            }
             Shape::Digits(max) => {
                 let digits = text.is_some_and(|t| t.bytes().all(|b| b.is_ascii_digit()));
                 (digits && (1..=max).contains(&length), format!("1 to {max} digits"))
             }
             Shape::OneOf(words) => (text.is_some_and(|t| words.contains(&t)), words.join(" or ")),
             Shape::Flag => {
-                let flag = matches!(value, Value::Bool(_)) || matches!(text, Some("true" | "false"));
+                let flag =
+                    matches!(value, Value::Bool(_)) || matches!(text, Some("true" | "false"));
                 (flag, "true or false".into())
             }
             Shape::Scalar => {
@@ -359,9 +362,12 @@ impl Shape {
     }
 }
 
+/// Parameters that a channel takes by the same name: name and JSON value.
+type PassedOn = Vec<(Box<str>, Box<str>)>;
+
 /// Optional keys of the Alipay family under the names that the channel takes (§4.1).
-fn alipay(extra: &Map) -> Result<Vec<(Box<str>, Box<str>)>, Problem> {
-    let mut passed: Vec<(Box<str>, Box<str>)> = Vec::new();
+fn alipay(extra: &Map) -> Result<PassedOn, Problem> {
+    let mut passed = PassedOn::new();
     let scalar = |key: &str| extra.get(key).and_then(Value::scalar_text).filter(|t| !t.is_empty());
     let mut extend = Map::new();
     for (ours, theirs, allowed) in [

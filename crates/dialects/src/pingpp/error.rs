@@ -31,11 +31,13 @@ pub(super) struct Problem {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
 enum Kind {
-    InvalidRequestError,
-    ChannelError,
-    ApiError,
+    #[serde(rename = "invalid_request_error")]
+    InvalidRequest,
+    #[serde(rename = "channel_error")]
+    Channel,
+    #[serde(rename = "api_error")]
+    Api,
 }
 
 #[derive(Serialize)]
@@ -60,7 +62,7 @@ impl Problem {
 
     /// 400 without a parameter.
     pub(super) fn bad(message: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::BAD_REQUEST, Kind::InvalidRequestError, message)
+        Problem::new(StatusCode::BAD_REQUEST, Kind::InvalidRequest, message)
     }
 
     /// 400 that names the wrong parameter; the message begins with its name.
@@ -77,35 +79,37 @@ impl Problem {
     pub(super) fn unauthorized(key: Option<&str>) -> Problem {
         let message = match key {
             Some(key) => format!("invalid API key provided: {}", masked(key)),
-            None => "no API key provided: give it as the user name of Basic authorization, with an \
+            None => {
+                "no API key provided: give it as the user name of Basic authorization, with an \
                      empty password, or as a Bearer token"
-                .to_owned(),
+                    .to_owned()
+            }
         };
-        Problem::new(StatusCode::UNAUTHORIZED, Kind::InvalidRequestError, message)
+        Problem::new(StatusCode::UNAUTHORIZED, Kind::InvalidRequest, message)
     }
 
     /// 403 (§5.2): the only status that most SDKs take for a rate limit.
     pub(super) fn too_many() -> Problem {
         let message = "too many requests at once with this API key; try again later";
-        Problem::new(StatusCode::FORBIDDEN, Kind::InvalidRequestError, message)
+        Problem::new(StatusCode::FORBIDDEN, Kind::InvalidRequest, message)
     }
 
     /// 404 for an object; `param` is `id` unless the id stood elsewhere.
     pub(super) fn not_found(what: &str, id: &str, param: &str) -> Problem {
         let message = format!("no such {what}: {}", super::value::excerpt(id));
-        Problem::new(StatusCode::NOT_FOUND, Kind::InvalidRequestError, message).with_param(param)
+        Problem::new(StatusCode::NOT_FOUND, Kind::InvalidRequest, message).with_param(param)
     }
 
     /// 404 for a route.
     pub(super) fn no_route(method: &str, path: &str) -> Problem {
         let path = super::value::excerpt(path);
         let message = format!("unrecognized request URL ({method} {path})");
-        Problem::new(StatusCode::NOT_FOUND, Kind::InvalidRequestError, message)
+        Problem::new(StatusCode::NOT_FOUND, Kind::InvalidRequest, message)
     }
 
     /// 402.
     fn channel(code: &'static str, message: impl Into<String>) -> Problem {
-        let problem = Problem::new(StatusCode::PAYMENT_REQUIRED, Kind::ChannelError, message);
+        let problem = Problem::new(StatusCode::PAYMENT_REQUIRED, Kind::Channel, message);
         Problem { code: Some(code), ..problem }
     }
 
@@ -125,12 +129,12 @@ impl Problem {
     fn fault(what: &str, request: &RequestId) -> Problem {
         tracing::error!(%request, what, "a request met a fault");
         let message = format!("internal error; please name the request {request} when asking");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::ApiError, message)
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::Api, message)
     }
 
     /// 503: nothing was changed.
     fn unavailable(message: &str) -> Problem {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::ApiError, message)
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, Kind::Api, message)
     }
 
     fn with_param(mut self, param: &str) -> Problem {
@@ -308,7 +312,10 @@ mod tests {
     fn code_and_param_are_absent_rather_than_null() {
         assert_eq!(
             Problem::wrong("limit", "must be between 1 and 100").to_json(),
-            r#"{"error":{"type":"invalid_request_error","message":"limit must be between 1 and 100","param":"limit"}}"#
+            concat!(
+                r#"{"error":{"type":"invalid_request_error","#,
+                r#""message":"limit must be between 1 and 100","param":"limit"}}"#
+            )
         );
         assert_eq!(
             Problem::bad("x \"y\"").to_json(),
@@ -317,7 +324,10 @@ mod tests {
         let closed = Problem::of_refusal(Refusal::PaymentClosed, &request());
         assert_eq!(
             closed.to_json(),
-            r#"{"error":{"type":"channel_error","message":"the charge is closed","code":"charge_closed"}}"#
+            concat!(
+                r#"{"error":{"type":"channel_error","message":"the charge is closed","#,
+                r#""code":"charge_closed"}}"#
+            )
         );
     }
 

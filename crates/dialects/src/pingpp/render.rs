@@ -400,3 +400,6 @@ fn charges_of(sent: Option<&RawValue>, pairs: &[(&Refund, &Payment)]) -> Box<Raw
     }
     raw_json(Value::List(charges).to_json())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,6 @@
 //! that begins like JSON is JSON whatever it is called, because `curl -d` calls everything a form.
 
 use axum::body::{Body, Bytes};
-use axum::extract::OriginalUri;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use domain::text::{PublicId, RequestId};
@@ -30,13 +29,9 @@ pub(super) struct Call<'a> {
     headers: HeaderMap,
 }
 
-/// The request target as it was sent, even if a router was nested somewhere.
+/// The request target as it was sent. The router stands at the root (R1), so nothing was cut off.
 pub(super) fn target_of(parts: &Parts) -> String {
-    let uri = match parts.extensions.get::<OriginalUri>() {
-        Some(OriginalUri(uri)) => uri,
-        None => &parts.uri,
-    };
-    uri.path_and_query().map_or_else(|| uri.path().to_owned(), |target| target.as_str().to_owned())
+    parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned()
 }
 
 impl<'a> Call<'a> {
@@ -91,9 +86,7 @@ fn fields_of(content_type: Option<&str>, body: &[u8]) -> Result<Map, Problem> {
     let media = content_type.map(|t| t.split(';').next().unwrap_or("").trim().to_ascii_lowercase());
     let is_form = match media.as_deref() {
         None | Some("" | "application/json" | "text/json") => false,
-        Some("application/x-www-form-urlencoded") => {
-            !text.trim_start().starts_with(['{', '['])
-        }
+        Some("application/x-www-form-urlencoded") => !text.trim_start().starts_with(['{', '[']),
         Some(_) => return Err(Problem::bad("the body must be JSON or a URL-encoded form")),
     };
     if is_form {
@@ -149,7 +142,8 @@ pub(super) fn integer(fields: &Map, name: &str) -> Result<Option<i64>, Problem> 
 }
 
 fn whole_number(text: &str) -> Option<i64> {
-    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
+    let plain =
+        text.bytes().all(|b| b.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
     if plain { text.parse().ok() } else { None }
 }
 
@@ -267,9 +261,30 @@ mod tests {
             assert_eq!(integer(&fields(json), "n"), Ok(expected), "{json}");
         }
         for bad in [
-            "1.0", "1e2", "1E0", "-0", "-1", "0.1e2", "true", "false", "[]", "[1]", "{}", "\"\"",
-            "\" 1\"", "\"1 \"", "\"+1\"", "\"-5\"", "\"１\"", "\"01\"", "\"1.0\"", "\"1e2\"",
-            "\"0x10\"", "\"abc\"", "9223372036854775808", "1000000000000000000000000000000",
+            "1.0",
+            "1e2",
+            "1E0",
+            "-0",
+            "-1",
+            "0.1e2",
+            "true",
+            "false",
+            "[]",
+            "[1]",
+            "{}",
+            "\"\"",
+            "\" 1\"",
+            "\"1 \"",
+            "\"+1\"",
+            "\"-5\"",
+            "\"１\"",
+            "\"01\"",
+            "\"1.0\"",
+            "\"1e2\"",
+            "\"0x10\"",
+            "\"abc\"",
+            "9223372036854775808",
+            "1000000000000000000000000000000",
         ] {
             let problem = integer(&fields(&format!("{{\"n\":{bad}}}")), "n");
             assert!(problem.is_err(), "{bad}");
@@ -280,9 +295,14 @@ mod tests {
 
     #[test]
     fn flags_are_read_whatever_their_case() {
-        for (text, expected) in
-            [("True", true), ("true", true), ("TRUE", true), ("1", true), ("False", false), ("0", false)]
-        {
+        for (text, expected) in [
+            ("True", true),
+            ("true", true),
+            ("TRUE", true),
+            ("1", true),
+            ("False", false),
+            ("0", false),
+        ] {
             let query = Value::from_form(&format!("paid={text}")).unwrap();
             assert_eq!(flag(&query, "paid"), Ok(Some(expected)), "{text}");
         }

@@ -71,8 +71,9 @@ impl Value {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode(name, true)
                 .ok_or_else(|| Unreadable::new("a parameter's name is badly encoded"))?;
-            let (base, segments) = split_name(&name)
-                .ok_or_else(|| Unreadable::at(&name, "a parameter's name has unmatched brackets"))?;
+            let (base, segments) = split_name(&name).ok_or_else(|| {
+                Unreadable::at(&name, "a parameter's name has unmatched brackets")
+            })?;
             let value = decode(value, true)
                 .ok_or_else(|| Unreadable::at(base, "a parameter's value is badly encoded"))?;
             let place = root.entry(base.to_owned()).or_insert(Value::Null);
@@ -342,9 +343,8 @@ mod tests {
         let wide = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
         assert!(Value::from_json(&wide(MEMBERS_MAX)).is_ok());
         assert!(Value::from_json(&wide(MEMBERS_MAX + 1)).is_err());
-        let form = |count: usize| {
-            (0..count).map(|n| format!("k{n}=v")).collect::<Vec<_>>().join("&")
-        };
+        let form =
+            |count: usize| (0..count).map(|n| format!("k{n}=v")).collect::<Vec<_>>().join("&");
         assert!(Value::from_form(&form(MEMBERS_MAX)).is_ok());
         assert!(Value::from_form(&form(MEMBERS_MAX + 1)).is_err());
     }

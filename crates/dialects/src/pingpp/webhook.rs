@@ -97,7 +97,8 @@ impl WebhookFormat for Format {
                 return None;
             }
         };
-        let head = Head { id: id.as_str(), created: now.seconds(), live: mode == Mode::Live, request };
+        let head =
+            Head { id: id.as_str(), created: now.seconds(), live: mode == Mode::Live, request };
         let (event_type, body) = match happening {
             Happening::PaymentSucceeded(payment) => {
                 head.with("charge.succeeded", Charge::new(payment, &[], None))
@@ -135,8 +136,8 @@ impl WebhookFormat for Format {
         }
     }
 
-    fn headers(&self, delivery: &Delivery, event: &Event, now: Timestamp) -> Vec<(String, String)> {
-        let _ = delivery; // the event's id is what receivers know a repeat by (§6.3)
+    /// Receivers know a repeat by the event's id (§6.3), so that is the message's id too.
+    fn headers(&self, _: &Delivery, event: &Event, now: Timestamp) -> Vec<(String, String)> {
         vec![
             ("Content-Type".into(), CONTENT_TYPE.into()),
             (SIGNATURE.as_str().into(), self.signature(event).as_ref().into()),

@@ -13,7 +13,7 @@ mod refund;
 mod tell;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::command::{Command, Decided};
 use crate::event::{About, Attempt, AuditRow};

@@ -169,7 +169,7 @@ fn pay(
         paid_at: proof.paid_at,
         details: proof.details.clone(),
     });
-    payment.operation = None;
+    let reverse = payment.operation.take().filter(|o| o.kind == OperationKind::Reverse);
     payment.next_at = None;
     let id = payment.id;
     let audited = Audited { actor: Actor::Channel, action: "payment.settled", object: id.raw() };
@@ -177,7 +177,37 @@ fn pay(
     let payment = save(state, payment);
     let happening = Happening::PaymentSucceeded(&payment);
     tell(state, &teller(&payment), About::Payment(id), happening, context, fresh)?;
-    Ok(payment)
+    match reverse {
+        Some(operation) => paid_in_reverse(state, payment, operation, context, fresh),
+        None => Ok(payment),
+    }
+}
+
+/// The payer was faster than a reverse that is on its way. It may have given the money back already,
+/// so it goes on until the channel has said which.
+fn paid_in_reverse(
+    state: &mut State,
+    mut payment: Payment,
+    mut operation: Operation,
+    context: &Context<'_>,
+    fresh: &mut Fresh,
+) -> Result<Payment, Refusal> {
+    let Some(receipt) = payment.receipt().cloned() else { return Ok(payment) };
+    let refund = own_refund(&payment, RefundOrigin::Reversal, fresh.id(), context)?;
+    match hold(state, payment.tenant, refund.id, refund.from_account(), refund.money.amount) {
+        Ok(()) => {}
+        // Proof of payment is applied whatever the merchant's balance: it stays paid.
+        Err(Refusal::InsufficientBalance) => return Ok(payment),
+        Err(refusal) => return Err(refusal),
+    }
+    add_refund(state, &refund);
+    if operation.next_at.is_none() {
+        ask_now(&mut operation, context);
+    }
+    payment.state = PaymentState::Reversing(receipt);
+    payment.operation = Some(operation);
+    payment.next_at = payment.watch(context.now);
+    Ok(save(state, payment))
 }
 
 /// Money for a payment that is closed, or paid by another trade: suspense, and one refund of it
@@ -330,6 +360,21 @@ pub(super) fn record_found(
 ) -> Result<Decided, Refusal> {
     let mut payment = load(state, c.tenant, c.payment)?;
     let mut fresh = c.fresh.clone();
+    // A call is on its way and the query was answered before it: unless that tells something final,
+    // only the call's own answer counts, for the channel may still do what it asks.
+    let in_flight =
+        payment.operation.as_ref().is_some_and(|o| o.state == OperationState::Dispatching);
+    let is_final = match &c.outcome {
+        Outcome::Accepted(PaymentFound::Paid { .. }) => payment.receipt().is_none(),
+        Outcome::Accepted(PaymentFound::Closed) => true,
+        Outcome::Accepted(PaymentFound::Nothing | PaymentFound::Waiting)
+        | Outcome::Refused(_)
+        | Outcome::Unknown(_)
+        | Outcome::NotSent(_) => false,
+    };
+    if in_flight && !is_final {
+        return Ok(Decided::Payment(payment));
+    }
     let found = match &c.outcome {
         Outcome::Accepted(found) => found,
         Outcome::Refused(r) | Outcome::Unknown(r) | Outcome::NotSent(r) => {
@@ -414,17 +459,20 @@ pub(super) fn begin_close(
         Ending::ReverseUnpaid => (CloseReason::Reversed, OperationKind::Close),
         Ending::ReverseAny { .. } => (CloseReason::Reversed, OperationKind::Reverse),
     };
+    let is_over = why == CloseReason::Reversed && context.now >= payment.expires;
     match payment.state.clone() {
+        // An expired payment is past every wish of its merchant (specs/pingpp.md §3.3).
+        PaymentState::Created | PaymentState::Pending { .. } if is_over => {
+            return Err(Refusal::PaymentClosed);
+        }
         PaymentState::Created | PaymentState::Pending { .. } => {
             payment.state = PaymentState::Closing { why };
         }
+        PaymentState::Closing { why: CloseReason::Expired } if why == CloseReason::Reversed => {
+            return Err(Refusal::PaymentClosed);
+        }
+        // Somebody is at it.
         PaymentState::Closing { .. } | PaymentState::Reversing(_) => {
-            // Somebody is at it; a merchant's reverse takes over the reason.
-            if why == CloseReason::Reversed && matches!(payment.state, PaymentState::Closing { .. })
-            {
-                payment.state = PaymentState::Closing { why };
-                return Ok(Decided::Payment(save(state, payment)));
-            }
             return Ok(Decided::Payment(payment));
         }
         PaymentState::Closed { why: before, .. } => {

@@ -263,8 +263,13 @@ pub(super) async fn import(desk: &AdminDesk, file: &ImportFile) -> Result<Value,
             let command = import_command(desk, tenant, route, charge)?;
             let count = u64::try_from(command.refunds.len()).unwrap_or(0);
             let decided = desk.engine.submit(Command::Import(Box::new(command))).await;
-            let decided = decided
-                .map_err(|e| AdminError::new(format!("charge {}: {e}; mend the file and import it again: what was imported stays and is skipped", charge.id)))?;
+            let decided = decided.map_err(|e| {
+                AdminError::new(format!(
+                    "charge {}: {e}; mend the file and import it again: what was imported stays \
+                     and is skipped",
+                    charge.id
+                ))
+            })?;
             charges.add(&decided);
             match decided {
                 Decided::Unchanged => refunds.unchanged += count,

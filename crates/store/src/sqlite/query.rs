@@ -511,8 +511,9 @@ impl Queries for SqliteQueries {
         let sql = "SELECT max(id) FROM (SELECT max(id) AS id FROM merchant \
              UNION ALL SELECT max(id) FROM route UNION ALL SELECT max(id) FROM endpoint \
              UNION ALL SELECT max(id) FROM member UNION ALL SELECT max(top) FROM ( \
-               SELECT (SELECT max(p.id) FROM payment p WHERE p.merchant = m.id AND p.mode = x.mode) \
-                 AS top FROM merchant m, (SELECT 0 AS mode UNION SELECT 1) x \
+               SELECT (SELECT max(p.id) FROM payment p \
+                 WHERE p.merchant = m.id AND p.mode = x.mode) AS top \
+                 FROM merchant m, (SELECT 0 AS mode UNION SELECT 1) x \
                UNION ALL SELECT (SELECT max(e.id) FROM event e \
                  WHERE e.merchant = m.id AND e.mode = x.mode) \
                  FROM merchant m, (SELECT 0 AS mode UNION SELECT 1) x \
@@ -646,11 +647,11 @@ fn journals(c: &Connection, each: &mut dyn FnMut(BookRow) -> bool) -> Read<bool>
     let mut heads: Option<ChainHead> = None;
     let mut found = statement.query([]).map_err(error_of)?;
     while let Some(row) = found.next().map_err(error_of)? {
-        let read = || -> rusqlite::Result<(i64, i64, i64, String, i64, i64, [u8; 32])> {
-            let (merchant, mode, seq) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok((merchant, mode, seq, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
-        };
-        let (merchant, mode, seq, word, object, at, hash) = read().map_err(error_of)?;
+        let number = |index: usize| row.get::<_, i64>(index).map_err(error_of);
+        let (merchant, mode, seq) = (number(0)?, number(1)?, number(2)?);
+        let word: String = row.get(3).map_err(error_of)?;
+        let (object, at) = (number(4)?, number(5)?);
+        let hash: [u8; 32] = row.get(6).map_err(error_of)?;
         let tenant = Tenant {
             merchant: Id::from_raw(merchant),
             mode: if mode == 1 { Mode::Live } else { Mode::Test },

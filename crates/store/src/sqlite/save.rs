@@ -1,4 +1,4 @@
-//! Saving: every new and changed row of a batch by a prepared statement. The commit is the caller's.
+//! Saving: every new and changed row of a batch by a prepared statement. The caller commits.
 //!
 //! A changed row is written only over an older version; anything else is a lost race.
 

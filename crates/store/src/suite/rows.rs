@@ -1,12 +1,12 @@
 //! Rows: they come back as written, a lost race changes nothing, look-ups bring what they name.
 
+use domain::event::{Actor, Attempt, AuditRow, Delivery, UnmatchedNotice};
 use domain::event::{CourierAnswer, CourierFailure, DeliveryAttempt, DeliveryState};
-use domain::event::{Actor, Attempt, AuditRow, UnmatchedNotice};
 use domain::id::Id;
-use domain::ledger::{AccountKey, AccountPath, Cause, ChainHead};
+use domain::ledger::{Account, AccountKey, AccountPath, Cause, ChainHead};
 use domain::operation::{OperationKind, OperationState};
 use domain::payment::{CloseReason, Credential, Payment, PaymentState};
-use domain::refund::{Refund, RefundOrigin, RefundState};
+use domain::refund::{Refund, RefundBatch, RefundOrigin, RefundState};
 use domain::state::{Hold, HoldState, Key, State};
 use domain::tenant::{App, IdScheme, Merchant, Route};
 
@@ -298,8 +298,7 @@ fn money_and_messages_come_back_as_they_were_written(mut o: Opened) {
     assert_eq!(told, Some(event(401, "charge.succeeded")));
     assert_eq!(o.queries.event(TENANT, &public("evt_401")).unwrap(), told);
     let listed = o.queries.deliveries(TENANT, Id::from_raw(401)).unwrap();
-    let with_tries: Vec<_> =
-        deliveries.into_iter().zip([tries, Vec::new(), Vec::new()]).collect();
+    let with_tries: Vec<_> = deliveries.into_iter().zip([tries, Vec::new(), Vec::new()]).collect();
     assert_eq!(listed, with_tries);
     assert_eq!(o.queries.accounts(TENANT).unwrap(), [account(TENANT)]);
     assert_eq!(o.queries.accounts(LIVE).unwrap(), []);
@@ -453,7 +452,10 @@ fn a_failed_payment_leaves_its_order_number_to_another(mut o: Opened) {
     let s = o.load(&[by_order]);
     assert_eq!(s.orders.get(&order_key), Ok(Some(&Id::from_raw(102))));
     // Its number at the channel stays its own.
-    let s = { o.end(); o.load(&[Key::Number(TENANT, ROUTE, number("number101"))]) };
+    let s = {
+        o.end();
+        o.load(&[Key::Number(TENANT, ROUTE, number("number101"))])
+    };
     assert_eq!(s.numbers.rows().next(), Some(&Id::from_raw(101)));
 }
 
@@ -503,39 +505,60 @@ fn second_takers() -> Vec<(&'static str, Box<dyn Fn(&mut State)>)> {
         ("number at a channel", with_payment(|p| p.number = number("number101"))),
         ("public refund id", with_refund(|r| r.public_id = public("re_201"))),
         ("refund number", with_refund(|r| r.number = number("refund201"))),
-        ("trade", taker(|s| {
-            let row = receipt_row("t1", Id::from_raw(102));
-            s.receipts.put((TENANT, ROUTE, trade_no("t1")), row);
-        })),
-        ("public batch id", taker(|s| {
-            let mut b = batch(302);
-            b.public_id = public("batch_301");
-            s.put_batch(&b);
-        })),
-        ("batch number", taker(|s| {
-            let mut b = batch(302);
-            b.batch_no = "no301".into();
-            s.put_batch(&b);
-        })),
-        ("public event id", taker(|s| {
-            let mut e = event(402, "charge.succeeded");
-            e.public_id = public("evt_401");
-            s.events.push(e);
-        })),
-        ("number of a journal", taker(move |s| {
-            let cause = Cause::Opening(Id::from_raw(9));
-            s.journals.push(journal(&ChainHead::start(TENANT), cause));
-        })),
-        ("cause of a journal", taker(move |s| {
-            let cause = Cause::PaymentSettled(Id::from_raw(101));
-            s.journals.push(journal(&later, cause));
-        })),
+        (
+            "trade",
+            taker(|s| {
+                let row = receipt_row("t1", Id::from_raw(102));
+                s.receipts.put((TENANT, ROUTE, trade_no("t1")), row);
+            }),
+        ),
+        (
+            "public batch id",
+            taker(|s| {
+                let mut b = batch(302);
+                b.public_id = public("batch_301");
+                s.put_batch(&b);
+            }),
+        ),
+        (
+            "batch number",
+            taker(|s| {
+                let mut b = batch(302);
+                b.batch_no = "no301".into();
+                s.put_batch(&b);
+            }),
+        ),
+        (
+            "public event id",
+            taker(|s| {
+                let mut e = event(402, "charge.succeeded");
+                e.public_id = public("evt_401");
+                s.events.push(e);
+            }),
+        ),
+        (
+            "number of a journal",
+            taker(move |s| {
+                let cause = Cause::Opening(Id::from_raw(9));
+                s.journals.push(journal(&ChainHead::start(TENANT), cause));
+            }),
+        ),
+        (
+            "cause of a journal",
+            taker(move |s| {
+                let cause = Cause::PaymentSettled(Id::from_raw(101));
+                s.journals.push(journal(&later, cause));
+            }),
+        ),
         ("delivery", taker(|s| s.put_delivery(&delivery(501, 401, Some(1))))),
         ("hold", taker(|s| s.holds.put((TENANT, Id::from_raw(201)), hold(201)))),
         ("account", taker(|s| s.accounts.put(available(TENANT), account(TENANT)))),
-        ("route id of another tenant", taker(|s| {
-            s.routes.put((LIVE, ROUTE), route(LIVE, ROUTE));
-        })),
+        (
+            "route id of another tenant",
+            taker(|s| {
+                s.routes.put((LIVE, ROUTE), route(LIVE, ROUTE));
+            }),
+        ),
         ("notice", taker(|s| s.unmatched.put((TENANT, "notice-1".into()), notice()))),
     ]
 }
@@ -609,15 +632,13 @@ fn a_stale_version_loses_the_race_and_leaves_nothing_behind(mut o: Opened) {
     });
     let stale: Vec<(&str, fn(&mut State))> = vec![
         ("payment", |s| s.put_payment(&Payment { version: 3, ..paid(101) })),
-        ("refund", |s| s.put_refund(&Refund { version: 2, ..refund(201, Id::from_raw(101)) })),
-        ("batch", |s| s.put_batch(&batch(301))),
-        ("hold", |s| s.holds.put((TENANT, Id::from_raw(201)), hold(201))),
-        ("delivery", |s| s.put_delivery(&delivery(501, 401, None))),
+        ("refund", |s| s.put_refund(&Refund { version: 3, ..refund(201, Id::from_raw(101)) })),
+        ("batch", |s| s.put_batch(&RefundBatch { version: 3, ..batch(301) })),
+        ("hold", |s| s.holds.put((TENANT, Id::from_raw(201)), Hold { version: 3, ..hold(201) })),
+        ("delivery", |s| s.put_delivery(&Delivery { version: 3, ..delivery(501, 401, None) })),
         ("chain", |s| s.chains.put(TENANT, chain(3, [2; 32]))),
         ("account", |s| {
-            let mut a = account(TENANT);
-            a.entries = 2;
-            s.accounts.put(available(TENANT), a);
+            s.accounts.put(available(TENANT), Account { entries: 2, ..account(TENANT) });
         }),
     ];
     for (what, change) in stale {

@@ -92,9 +92,8 @@ fn what_was_saved_is_there_after_opening_again_and_what_was_only_loaded_is_not()
 fn the_file_keeps_a_write_ahead_log() {
     let folder = folder();
     let _store = sqlite::open(folder.path()).unwrap();
-    let mode: String = intruder(folder.path())
-        .pragma_query_value(None, "journal_mode", |row| row.get(0))
-        .unwrap();
+    let mode: String =
+        intruder(folder.path()).pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
     assert_eq!(mode, "wal");
 }
 
@@ -314,8 +313,11 @@ const HOT: &[(&str, &str)] = &[
         "delivery",
         "SELECT version FROM delivery WHERE merchant = 1 AND mode = 0 AND event = 1 ORDER BY id",
     ),
-    ("receipt", "SELECT late FROM receipt WHERE merchant = 1 AND mode = 0 AND route = 7 \
-         AND trade_no = 't'"),
+    (
+        "receipt",
+        "SELECT late FROM receipt WHERE merchant = 1 AND mode = 0 AND route = 7 \
+         AND trade_no = 't'",
+    ),
     ("account", "SELECT held FROM account WHERE merchant = 1 AND mode = 0 AND path = 'p'"),
     ("route", "SELECT name FROM route WHERE id = 7"),
     ("api_key", "SELECT hint FROM api_key WHERE hash = x'00'"),
@@ -329,11 +331,8 @@ fn the_schema_serves_every_hot_statement_without_a_scan_or_a_sort() {
     let connection = intruder(folder.path());
     for (table, sql) in HOT {
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-        let plan: Vec<String> = statement
-            .query_map([], |row| row.get(3))
-            .unwrap()
-            .collect::<Result<_, _>>()
-            .unwrap();
+        let plan: Vec<String> =
+            statement.query_map([], |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap();
         let plan = plan.join("; ");
         assert!(plan.starts_with(&format!("SEARCH {table} USING ")), "{sql}\n{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");

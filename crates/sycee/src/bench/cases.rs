@@ -100,8 +100,14 @@ fn authorization(shop: &Shop) -> HeaderValue {
 
 fn create_body(shop: &Shop, mark: &str, number: usize) -> String {
     format!(
-        r#"{{"order_no":"{mark}{number:08}","app":{{"id":"{}"}},"channel":"{CHANNEL}","amount":{FEN},"client_ip":"127.0.0.1","currency":"cny","subject":"Green tea","body":"Spring harvest, 100 g","extra":{{"success_url":"https://shop.invalid/done"}},"metadata":{{"cart":"77"}}}}"#,
-        shop.app.id
+        concat!(
+            r#"{{"order_no":"{}{:08}","app":{{"id":"{}"}},"channel":"{}","amount":{},"#,
+            r#""client_ip":"127.0.0.1","currency":"cny","subject":"Green tea","#,
+            r#""body":"Spring harvest, 100 g","#,
+            r#""extra":{{"success_url":"https://shop.invalid/done"}},"#,
+            r#""metadata":{{"cart":"77"}}}}"#
+        ),
+        mark, number, shop.app.id, CHANNEL, FEN
     )
 }
 

@@ -95,7 +95,8 @@ impl World {
         } else {
             (engine, running)
         };
-        let pingpp = Pingpp::new(engine.clone(), platform_key, PingppSettings::default());
+        let settings = PingppSettings::default();
+        let pingpp = Pingpp { engine: engine.clone(), platform_key, settings };
         let limits = Limits::default();
         let site = Site {
             engine: engine.clone(),
@@ -198,10 +199,10 @@ fn start_engine(
     queries: &Arc<dyn Queries>,
     platform_key: &Arc<PrivateKey>,
 ) -> Result<(Arc<Engine>, Running)> {
-    let courier = channels::courier::courier(channels::courier::CourierSettings {
+    let courier = channels::courier(channels::CourierSettings {
         allow_private: true,
         allow_plain_http: true,
-        ports: Some(Vec::new()),
+        ports: channels::Ports::Any,
     });
     Ok(Engine::start(Parts {
         store,

@@ -107,16 +107,17 @@ pub async fn start(settings: &Settings, purpose: Purpose) -> Result<Serving> {
         beside.push(tokio::spawn(simulator.clone().run(stopped.clone())));
         demo = Some(file);
     }
-    let pingpp = Arc::new(Pingpp::new(
-        opened.engine.clone(),
-        opened.platform_key.clone(),
-        PingppSettings {
+    let pingpp = Arc::new(Pingpp {
+        engine: opened.engine.clone(),
+        platform_key: opened.platform_key.clone(),
+        settings: PingppSettings {
             clock_skew_seconds: settings.pingpp.clock_skew_seconds,
             ..PingppSettings::default()
         },
-    ));
+    });
     let clock = opened.test_clock.clone().map(|clock| TestClockDesk {
         clock,
+        engine: opened.engine.clone(),
         setting: wiring::CLOCK_OFFSET,
         on_move: hook(simulator.clone()),
     });

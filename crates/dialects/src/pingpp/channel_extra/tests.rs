@@ -55,7 +55,8 @@ fn order_numbers_are_lenient_except_at_unionpay() {
     assert!(rules("alipay").order_no("a-b_c").is_ok());
     assert!(rules("upacp").order_no("a-b_c123").is_err());
     assert!(rules("upacp").order_no("aBc12345").is_ok());
-    for bad in ["", "a b", "ab\n", "a/b", "订单一二三四", "１２３４５６７８", "a\u{0}b"] {
+    for bad in ["", "a b", "ab\n", "a/b", "订单一二三四", "１２３４５６７８", "a\u{0}b"]
+    {
         assert!(rules("alipay").order_no(bad).is_err(), "{bad:?}");
     }
 }
@@ -64,7 +65,8 @@ fn order_numbers_are_lenient_except_at_unionpay() {
 fn each_required_key_is_named_when_it_is_missing_or_wrong() {
     for rules in CHANNELS {
         for (key, _) in rules.required {
-            let complete: Map = rules.required.iter().map(|(k, s)| ((*k).into(), good(*s))).collect();
+            let complete: Map =
+                rules.required.iter().map(|(k, s)| ((*k).into(), good(*s))).collect();
             assert_eq!(rules.check_extra(&complete), Ok(()), "{}", rules.name);
             let param = format!("\"param\":\"extra[{key}]\"");
             for spoil in [None, Some(Value::Null), Some(Value::Map(Map::new()))] {
@@ -153,11 +155,9 @@ fn a_window_ends_with_its_day() {
 
 #[test]
 fn alipays_keys_take_the_channels_names() {
-    let extra = map(
-        r#"{"success_url":"https://a/","cancel_url":"https://b/","hb_fq_num":3,
+    let extra = map(r#"{"success_url":"https://a/","cancel_url":"https://b/","hb_fq_num":3,
             "hb_fq_seller_percent":"100","disable_pay_channels":"credit_group","qr_pay_mode":"4",
-            "goods_list":[{"goods_id":"1"}],"new_version":true}"#,
-    );
+            "goods_list":[{"goods_id":"1"}],"new_version":true}"#);
     let params = rules("alipay_wap").pay_params(&extra).unwrap();
     assert_eq!(params.return_url.as_deref(), Some("https://a/"));
     assert_eq!(params.cancel_url.as_deref(), Some("https://b/"));
