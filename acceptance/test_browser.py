@@ -10,6 +10,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 from harness.pingpp_http import charge
@@ -243,8 +244,11 @@ def test_the_mock_page_pays_once_on_a_double_click(browser, mock_page):
 
 
 def test_the_mock_page_fails_and_the_charge_stays_open(mock_page):
-    mock_page.button("fail").click()
+    button = mock_page.button("fail")
+    button.click()
+    WebDriverWait(mock_page.browser, DEADLINE_SECONDS).until(staleness_of(button))
     mock_page.until(lambda: mock_page.has("pay"))
+    assert mock_page.tongue() == LANGUAGES[mock_page.language]
     assert mock_page.kept()["paid"] is False
     mock_page.button("pay").click()
     assert mock_page.paid_once()

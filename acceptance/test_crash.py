@@ -65,6 +65,7 @@ class Worker(threading.Thread):
         app_id = self.server.demo["pingpp"]["app_id"]
         parameters = charge(app_id, order_no=order_no(), amount=self.random.randint(2, 9999))
         made = self.insist("/v1/charges", parameters)
+        assert made["credential"].get("alipay_qr"), f"nobody could pay {made['id']}"
         self.book.write(lambda book: book.charges.update({made["id"]: made}))
         if self.random.random() < 0.2:
             again = self.insist("/v1/charges", parameters)

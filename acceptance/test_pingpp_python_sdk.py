@@ -1,5 +1,6 @@
 """The conformance rows of specs/pingpp.md §10.4 with the unmodified `pingpp` SDK for Python."""
 
+from concurrent.futures import ThreadPoolExecutor
 import http.client
 import json
 
@@ -98,6 +99,21 @@ def test_row_03_the_same_create_twice_gives_the_same_charge(create):
     first, second = create(order_no=number), create(order_no=number)
     assert first.id == second.id
     assert first.created == second.created
+
+
+def test_row_03_creates_at_once_wait_for_a_slow_channel_and_can_all_be_paid(
+    server, api, app_id, simulator
+):
+    wanted = charge_parameters(app_id)
+    # The channel knows the charge by the merchant's own number.
+    simulator.do(wanted["order_no"], faults={"answer": {"delay_ms": 400}})
+    with ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(lambda _: api.post("/v1/charges", wanted), range(4)))
+    made = [answer.json() for answer in answers if answer.status == 200]
+    assert made and len({charge["id"] for charge in made}) == 1
+    assert all(charge["credential"]["alipay_qr"] for charge in made), "nobody could pay this"
+    for answer in answers:
+        assert answer.status in (200, 402, 503), answer.body
 
 
 def test_row_03_the_same_number_in_another_channel_is_another_charge(create):

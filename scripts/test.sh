@@ -65,4 +65,4 @@ cargo build --workspace --locked
 say "acceptance tests"
 export SYCEE_BIN="$PWD/target/debug/sycee"
 export TZ=Asia/Shanghai SE_AVOID_STATS=true SE_OFFLINE=true PYTHONDONTWRITEBYTECODE=1
-.test/venv/bin/python -m pytest --rootdir acceptance -c acceptance/pytest.ini acceptance
+.test/venv/bin/python -m pytest -c acceptance/pytest.ini acceptance

@@ -1,10 +1,10 @@
 """A merchant's webhook receiver that writes down every request as it came."""
 
+import json
 import threading
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-import json
 
 from .waiting import DEADLINE_SECONDS
 
@@ -32,8 +32,7 @@ class Sink:
         self._free = threading.Event()
         self._free.set()
         handler = type("Handler", (_Handler,), {"sink": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Listener(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         self.base_url = f"http://127.0.0.1:{self._server.server_port}"
@@ -85,6 +84,13 @@ class Sink:
             self._received.append(Received(path, headers, body, status))
             self._changed.notify_all()
         return answer
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """A sender that is killed in the middle of a request is what some tests are about."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -113,6 +113,9 @@ const rows = {
     const order_no = orderNo();
     const made = await Promise.all([...Array(8)].map(() => create({ order_no })));
     assert.equal(new Set(made.map((charge) => charge.id)).size, 1);
+    for (const charge of made) {
+      assert.equal(typeof charge.credential.alipay_qr, 'string', 'nobody could pay this');
+    }
   },
 
   async row_04_retrieve_and_expand() {

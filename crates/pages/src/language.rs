@@ -20,12 +20,25 @@ impl Language {
         }
     }
 
-    /// The tag for `lang`.
+    /// The tag for `lang`, and the wish in an address.
     pub fn tag(self) -> &'static str {
         match self {
             Language::Chinese => "zh-CN",
             Language::English => "en",
         }
+    }
+
+    /// The one that a page offers to change to.
+    pub fn other(self) -> Language {
+        match self {
+            Language::Chinese => Language::English,
+            Language::English => Language::Chinese,
+        }
+    }
+
+    /// What it calls itself.
+    pub fn name(self) -> &'static str {
+        self.say("中文", "English")
     }
 
     /// The text in this language.

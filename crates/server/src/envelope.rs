@@ -13,6 +13,22 @@ use crate::metrics::Metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What every answer says to browsers unless the handler says otherwise (specs/reliability.md
+/// SEC-53, SEC-56, SEC-59, SEC-76).
+const CAREFUL: [(HeaderName, HeaderValue); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
 /// Ids of requests: unique in this process and, by its random beginning, very likely everywhere.
 pub(crate) struct RequestIds {
     process: u32,
@@ -54,7 +70,8 @@ pub(crate) async fn wrap(
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    for (name, value) in CAREFUL {
+        headers.entry(name).or_insert(value);
+    }
     response
 }

@@ -13,6 +13,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::envelope::RequestIds;
@@ -35,6 +36,8 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new(engine: Arc<Engine>) -> Metrics {
         let mut registry = Registry::with_prefix("sycee");
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The program that answers", build);
         let requests = Family::<Labels, Counter>::default();
         let bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
         let seconds = Histogram::new(bounds);

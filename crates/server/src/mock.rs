@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use dialects::pingpp::{MockDeed, MockError, MockState as Stands, MockView, Pingpp};
-use pages::{Landing, Language, Message, Mock, MockState};
+use pages::{Deed, Landing, Language, Message, Mock, MockState};
 use serde::Deserialize;
 
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(pingpp: Arc<Pingpp>) -> Router<S> {
@@ -39,27 +39,30 @@ fn language(wish: Option<&str>, headers: &HeaderMap) -> Language {
     Language::choose(wish, accept)
 }
 
-pub(crate) async fn landing(headers: HeaderMap, demo: bool) -> Response {
-    page(StatusCode::OK, &Landing { language: language(None, &headers), demo }, "")
+pub(crate) async fn landing(Query(wish): Query<Wish>, headers: HeaderMap, demo: bool) -> Response {
+    let language = language(wish.lang.as_deref(), &headers);
+    page(StatusCode::OK, &Landing { language, demo }, "")
 }
 
-/// `GET /assets/{file}`: the stylesheet is the only one.
+/// `GET /assets/{file}`: the stylesheet is the only one, and its name changes with its content.
 pub(crate) async fn asset(Path(file): Path<String>) -> Response {
-    if file != "sycee.css" {
+    if file != pages::stylesheet_name() {
         return StatusCode::NOT_FOUND.into_response();
     }
     let headers = [
         (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
     ];
     (headers, pages::STYLESHEET).into_response()
 }
 
+/// What an address may say.
 #[derive(Deserialize)]
-struct Wish {
+pub(crate) struct Wish {
     #[serde(default)]
     ch_id: String,
     lang: Option<String>,
+    last: Option<String>,
 }
 
 async fn show(
@@ -69,12 +72,12 @@ async fn show(
 ) -> Response {
     let language = language(wish.lang.as_deref(), &headers);
     match pingpp.mock_view(&wish.ch_id).await {
-        Some(view) => cashier(language, view),
+        Some(view) => cashier(language, wish.last.as_deref().and_then(Deed::of_word), view),
         None => absent(language),
     }
 }
 
-fn cashier(language: Language, view: MockView) -> Response {
+fn cashier(language: Language, last: Option<Deed>, view: MockView) -> Response {
     let state = match view.state {
         Stands::Paid => MockState::Paid,
         Stands::Payable => MockState::Open,
@@ -95,15 +98,19 @@ fn cashier(language: Language, view: MockView) -> Response {
         amount: view.amount,
         currency: view.currency,
         state,
+        last,
+        back: view.return_url.filter(|url| origin(url).is_some()),
     };
     page(StatusCode::OK, &mock, &origins.join(" "))
 }
 
-/// Scheme, host and port of an http(s) address; anything else leads nowhere.
+/// Scheme, host and port of an http(s) address; anything else leads nowhere. Only characters that
+/// also mean nothing in a policy pass.
 fn origin(url: &str) -> Option<String> {
     let uri: axum::http::Uri = url.parse().ok()?;
     let scheme = uri.scheme_str().filter(|s| *s == "http" || *s == "https")?;
-    let authority = uri.authority().filter(|a| !a.as_str().contains('@'))?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    let authority = uri.authority().filter(|a| a.as_str().chars().all(plain))?;
     Some(format!("{scheme}://{authority}"))
 }
 
@@ -118,6 +125,7 @@ fn absent(language: Language) -> Response {
 struct Act {
     ch_id: String,
     r#do: String,
+    lang: Option<String>,
 }
 
 /// Plays the payer and sends the browser where the merchant wants it.
@@ -131,19 +139,23 @@ async fn act(
         "fail" => MockDeed::Fail,
         _ => MockDeed::Cancel,
     };
-    let target = match (pingpp.mock_act(&act.ch_id, deed).await, deed) {
-        (Err(MockError::Unknown), _) => return absent(language(None, &headers)),
-        (Ok(view), MockDeed::Pay) => view.return_url,
-        (Ok(view), MockDeed::Cancel) => view.cancel_url,
+    let language = language(act.lang.as_deref(), &headers);
+    let (target, last) = match (pingpp.mock_act(&act.ch_id, deed).await, deed) {
+        (Err(MockError::Unknown), _) => return absent(language),
+        (Ok(view), MockDeed::Pay) => (view.return_url, None),
+        (Ok(view), MockDeed::Cancel) => (view.cancel_url, Some(Deed::Cancelled)),
         // The charge stays as it is, as at a real cashier; its page says so.
-        (Ok(_), MockDeed::Fail) | (Err(MockError::Ended | MockError::Unavailable), _) => None,
+        (Ok(_), MockDeed::Fail) => (None, Some(Deed::Failed)),
+        (Err(MockError::Ended), _) => (None, None),
+        (Err(MockError::Unavailable), _) => (None, Some(Deed::Unavailable)),
     };
-    match target.filter(|url| origin(url).is_some()) {
-        Some(url) => Redirect::to(&url).into_response(),
-        None => {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            query.append_pair("ch_id", &act.ch_id);
-            Redirect::to(&format!("/mock.php?{}", query.finish())).into_response()
-        }
+    if let Some(url) = target.filter(|url| origin(url).is_some()) {
+        return Redirect::to(&url).into_response();
     }
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("ch_id", &act.ch_id).append_pair("lang", language.tag());
+    if let Some(last) = last {
+        query.append_pair("last", last.word());
+    }
+    Redirect::to(&format!("/mock.php?{}", query.finish())).into_response()
 }

@@ -42,7 +42,7 @@ pub fn router(site: Site) -> Router {
         .route("/ready", get(health::ready).with_state(engine.clone()))
         .route("/metrics", get(crate::metrics::show).with_state(metrics.clone()))
         .route("/notify/route/{route}", post(notify::take).with_state(engine))
-        .route("/", get(move |headers| crate::mock::landing(headers, demo)))
+        .route("/", get(move |wish, headers| mock::landing(wish, headers, demo)))
         .route("/assets/{file}", get(mock::asset))
         .merge(mock::router(pingpp.clone()))
         .merge(dialects::pingpp::router(pingpp.clone()))
@@ -54,12 +54,13 @@ pub fn router(site: Site) -> Router {
         }
     }
     let answer = move |request: Request| unknown(pingpp.clone(), request);
-    router
-        .fallback(answer.clone())
-        .method_not_allowed_fallback(answer)
-        .layer(CatchPanicLayer::custom(broken))
-        .layer(RequestBodyTimeoutLayer::new(limits.body_timeout))
-        .layer(from_fn_with_state(metrics, envelope::wrap))
+    // One layer of three parts, outermost first: each call of `layer` would box every request.
+    let around = (
+        from_fn_with_state(metrics, envelope::wrap),
+        RequestBodyTimeoutLayer::new(limits.body_timeout),
+        CatchPanicLayer::custom(broken),
+    );
+    router.fallback(answer.clone()).method_not_allowed_fallback(answer).layer(around)
 }
 
 /// An unknown path is answered in the dialect that its credentials speak, plainly without any.
@@ -76,7 +77,11 @@ async fn unknown(pingpp: Arc<Pingpp>, request: Request) -> Response {
 /// A handler broke: one request ends, the process goes on.
 fn broken(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a handler panicked");
-    let json = [(header::CONTENT_TYPE, "application/json;charset=utf-8")];
+    let headers = [
+        (header::CONTENT_TYPE, "application/json;charset=utf-8"),
+        // Whoever called, Node's SDK hangs on a kept connection (specs/pingpp.md §0, R4).
+        (header::CONNECTION, "close"),
+    ];
     let body = r#"{"error":{"type":"api_error","message":"internal error"}}"#;
-    (StatusCode::INTERNAL_SERVER_ERROR, json, body).into_response()
+    (StatusCode::INTERNAL_SERVER_ERROR, headers, body).into_response()
 }

@@ -155,6 +155,8 @@ CREATE INDEX payment_list ON payment (merchant, mode, created, id);
 CREATE INDEX payment_list_of_app ON payment (merchant, mode, app, created, id);
 -- Timers serve all tenants in order of time.
 CREATE INDEX payment_due ON payment (next_at) WHERE next_at IS NOT NULL;
+-- The few that a channel is being asked about, for operators' figures.
+CREATE INDEX payment_operation ON payment (op_state) WHERE op_state IS NOT NULL;
 
 -- One upstream trade funds at most one payment (INV-15).
 CREATE TABLE receipt (
@@ -210,6 +212,7 @@ CREATE UNIQUE INDEX refund_number ON refund (merchant, mode, route, number);
 CREATE INDEX refund_of_payment ON refund (merchant, mode, payment, created, id);
 CREATE INDEX refund_of_batch ON refund (merchant, mode, batch, id) WHERE batch IS NOT NULL;
 CREATE INDEX refund_due ON refund (op_next_at) WHERE op_next_at IS NOT NULL;
+CREATE INDEX refund_operation ON refund (op_state) WHERE op_state IS NOT NULL;
 
 CREATE TABLE refund_batch (
   merchant INTEGER NOT NULL,
@@ -315,6 +318,7 @@ CREATE TABLE event (
   PRIMARY KEY (merchant, mode, id)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX event_public_id ON event (merchant, mode, public_id);
+CREATE INDEX event_list ON event (merchant, mode, created, id);
 
 CREATE TABLE delivery (
   merchant INTEGER NOT NULL,
@@ -333,6 +337,7 @@ CREATE TABLE delivery (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_of_event ON delivery (merchant, mode, event, id);
 CREATE INDEX delivery_due ON delivery (next_at, endpoint) WHERE next_at IS NOT NULL;
+CREATE INDEX delivery_dead ON delivery (merchant, mode) WHERE state = 'dead';
 
 CREATE TABLE delivery_attempt (
   merchant INTEGER NOT NULL,

@@ -4,6 +4,7 @@
 
 mod differential;
 mod lists;
+mod races;
 mod rows;
 mod sample;
 mod sqlite_only;

@@ -137,7 +137,8 @@ pub(super) fn record(
     let payment = load(state, c.tenant, refund.payment)?;
     let about = (c.tenant, About::Refund(refund.id));
     note_step(state, about, c.token.unwrap_or(0), step_of(&c.outcome), context);
-    if refund.state.is_final() {
+    // A reversal's end is told by its payment's own operation.
+    if refund.state.is_final() || refund.origin == RefundOrigin::Reversal {
         return Ok(Decided::Refund(refund, payment));
     }
     let mut fresh = c.fresh.clone();

@@ -133,9 +133,17 @@ impl Store for SqliteStore {
             self.roll_back();
             return Err(error);
         }
-        self.in_transaction = false;
         match self.connection.execute_batch("COMMIT") {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.in_transaction = false;
+                Ok(())
+            }
+            // A full disk is known before anything was synchronised: the transaction is still open
+            // and can be taken back (REL-04).
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => {
+                self.roll_back();
+                Err(StoreError::Unavailable(error.to_string()))
+            }
             Err(error) => Err(StoreError::CommitFailed(error.to_string())),
         }
     }
@@ -151,12 +159,22 @@ impl SqliteStore {
     }
 }
 
-/// Sorts SQLite's errors: a taken key is a lost race, a broken disk ends the process.
+/// Sorts SQLite's errors: a taken key is a lost race, a row that breaks another constraint is a
+/// programming error, a broken disk ends the process.
 fn error_of(error: rusqlite::Error) -> StoreError {
-    use rusqlite::ErrorCode;
+    use rusqlite::{ErrorCode, ffi};
     let text = error.to_string();
+    let extended = error.sqlite_error().map(|e| e.extended_code);
     match error.sqlite_error_code() {
-        Some(ErrorCode::ConstraintViolation) => StoreError::Race(text),
+        Some(ErrorCode::ConstraintViolation)
+            if matches!(
+                extended,
+                Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
+            ) =>
+        {
+            StoreError::Race(text)
+        }
+        Some(ErrorCode::ConstraintViolation) => StoreError::Inconsistent(text),
         Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt) => {
             StoreError::CommitFailed(text)
         }

@@ -541,9 +541,8 @@ impl Queries for SqliteQueries {
                 deliveries_dead: count(c, "SELECT count(*) FROM delivery WHERE state = 'dead'")?,
                 operations_unknown: count(
                     c,
-                    "SELECT (SELECT count(*) FROM refund WHERE op_next_at IS NOT NULL \
-                     AND op_state = 'unknown') + (SELECT count(*) FROM payment \
-                     WHERE next_at IS NOT NULL AND op_state = 'unknown')",
+                    "SELECT (SELECT count(*) FROM refund WHERE op_state = 'unknown') \
+                     + (SELECT count(*) FROM payment WHERE op_state = 'unknown')",
                 )?,
                 operations_in_review: count(
                     c,

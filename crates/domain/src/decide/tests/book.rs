@@ -204,8 +204,8 @@ impl Book {
                 state.orders.load((*t, app.clone(), channel.clone(), no.clone()), found);
             }
             Key::Number(t, route, no) => {
-                let found = self
-                    .owner(state, |p| (p.tenant, p.route, &p.number) == (*t, *route, no));
+                let found =
+                    self.owner(state, |p| (p.tenant, p.route, &p.number) == (*t, *route, no));
                 state.numbers.load((*t, *route, no.clone()), found);
             }
             Key::PublicPayment(t, id) => {
@@ -225,9 +225,8 @@ impl Book {
             }
             Key::Batch(t, app, no) => {
                 let found = self.batches.values();
-                let found = found.clone().find(|b| {
-                    (b.tenant, &b.app, &b.batch_no) == (*t, app, no)
-                });
+                let found =
+                    found.clone().find(|b| (b.tenant, &b.app, &b.batch_no) == (*t, app, no));
                 state.batch_numbers.load((*t, app.clone(), no.clone()), found.map(|b| b.id));
             }
             Key::BatchById(t, id) => {

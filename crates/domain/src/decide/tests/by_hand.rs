@@ -73,7 +73,8 @@ fn an_order_that_was_paid_reversed_expired_or_refused_is_not_opened_again() {
         },
         |book, payment| book.now = payment.expires,
         |book, payment| {
-            let command = found(book, payment, Outcome::Accepted(crate::channel::PaymentFound::Closed));
+            let command =
+                found(book, payment, Outcome::Accepted(crate::channel::PaymentFound::Closed));
             book.run(command).unwrap();
         },
         |book, payment| {
@@ -360,9 +361,8 @@ fn a_batch_is_told_once_when_its_last_refund_is_final() {
     let (a, b) = (book.paid("a", 100), book.paid("b", 50));
     let command = batch(&mut book, "1", &[(&a, None), (&b, None)]);
     let Ok(Decided::Batch(_, refunds)) = book.run(command) else { panic!("not made") };
-    let told = |book: &Book| {
-        book.events.iter().filter(|e| &*e.event_type == "batch.finished").count()
-    };
+    let told =
+        |book: &Book| book.events.iter().filter(|e| &*e.event_type == "batch.finished").count();
     for refund in &refunds {
         let item = WorkItem::Refund(refund.tenant, refund.id, refund.payment);
         assert!(matches!(&book.claimed(vec![item])[..], [Task::SendRefund(..)]));

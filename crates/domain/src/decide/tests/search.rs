@@ -115,7 +115,6 @@ const EDGES: &[(&str, &str)] = &[
     ("pending", "closing/expired"),
     ("pending", "closing/reversed"),
     ("pending", "closed/expired"),
-    ("closing/expired", "closing/reversed"),
     ("closing/expired", "closed/expired"),
     ("closing/expired", "paid"),
     ("closing/reversed", "closed/reversed"),
@@ -225,11 +224,8 @@ impl World {
         }
         let asked = [Found::Nothing, Found::Waiting, Found::Closed, Found::Unknown];
         steps.extend(asked.map(Step::Found));
-        let how = [
-            Ending::Expire,
-            Ending::ReverseUnpaid,
-            Ending::ReverseAny { window_seconds: WINDOW },
-        ];
+        let how =
+            [Ending::Expire, Ending::ReverseUnpaid, Ending::ReverseAny { window_seconds: WINDOW }];
         steps.extend(how.map(Step::Begin));
         if payment.next_at.is_some() {
             steps.push(Step::Claim);
@@ -344,13 +340,17 @@ impl World {
                 refund_said(book, &refunds[index], None, Outcome::Accepted(done))
             }
         };
+        let before = self.audited_rows();
         let answer = self.book.run(command);
+        let path = &self.path;
+        if before != self.audited_rows() {
+            assert!(answer.is_ok(), "refused and changed something: {path:?}");
+            let findings = self.book.findings();
+            assert!(findings.is_empty(), "{findings:?} after {path:?}");
+        }
         self.remember(step, &payment, &refunds, answer.is_ok());
         self.note_flight();
         self.check(&payment, &refunds);
-        if answer.is_err() {
-            assert_eq!(*self.payment(), payment, "{:?}", self.path);
-        }
         if step == Step::WrongNotice {
             let refused = matches!(answer, Err(crate::refusal::Refusal::AmountDiffers));
             assert!(refused, "{answer:?} after {:?}", self.path);
@@ -370,8 +370,17 @@ impl World {
             Some(Task::Query(_)) => self.flying.clear(),
             _ => {}
         }
-        self.book.assert_clean();
         !tasks.is_empty()
+    }
+
+    /// What the auditor looks at: where none of it changed it has nothing new to find.
+    fn audited_rows(&self) -> impl PartialEq + use<> {
+        let book = &self.book;
+        let payment =
+            Payment { operation: None, next_at: None, version: 0, ..self.payment().clone() };
+        let refunds: Vec<_> = self.refunds().into_iter().map(|r| r.state.clone()).collect();
+        let lengths = (book.journals.len(), book.events.len(), book.receipts.len());
+        (book.accounts.clone(), book.holds.clone(), payment, refunds, lengths)
     }
 
     /// What the channel's book says after the step.
@@ -415,9 +424,6 @@ impl World {
     fn check(&self, before: &Payment, refunds_before: &[Refund]) {
         let payment = self.payment();
         let path = &self.path;
-        let findings = self.book.findings();
-        assert!(findings.is_empty(), "{findings:?} after {path:?}");
-
         let edge = (label(&before.state), label(&payment.state));
         assert!(edge.0 == edge.1 || EDGES.contains(&edge), "{edge:?} after {path:?}");
         if let (Some(one), Some(other)) = (before.receipt(), payment.receipt()) {
