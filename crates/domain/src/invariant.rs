@@ -414,3 +414,6 @@ fn book(tenant: Tenant) -> String {
     };
     format!("merchant {} ({mode})", tenant.merchant.raw())
 }
+
+#[cfg(test)]
+mod tests;

@@ -224,9 +224,8 @@ impl Book {
                 state.refunds_of.load((*t, *id), Some(ids));
             }
             Key::Batch(t, app, no) => {
-                let found = self.batches.values();
-                let found =
-                    found.clone().find(|b| (b.tenant, &b.app, &b.batch_no) == (*t, app, no));
+                let is = |b: &&RefundBatch| (b.tenant, &b.app, &b.batch_no) == (*t, app, no);
+                let found = self.batches.values().find(is);
                 state.batch_numbers.load((*t, app.clone(), no.clone()), found.map(|b| b.id));
             }
             Key::BatchById(t, id) => {
