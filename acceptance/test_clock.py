@@ -3,11 +3,10 @@
 import pytest
 
 from conftest import signing_caller
-from harness.admin import add_webhook_endpoint, deliveries
+from harness.admin import add_webhook_endpoint, await_failed_tries
 from harness.pingpp_http import charge
 from harness.shapes import check_error
 from harness.simulator import Simulator
-from harness.waiting import eventually
 
 # specs/pingpp.md §6.3: ten tries after the first, counted from the failure before.
 RETRY_SECONDS = (5, 10, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 54_000)
@@ -45,17 +44,7 @@ class Shop:
         return self.sink.wait(accepts, count, path=self.path)
 
     def after_failures(self, made, count):
-        """Waits until the server has written down `count` failed tries of the charge's event.
-
-        The sink has answered a little before that, and the next wait begins only there.
-        """
-        event = self.told(made)[0].json()["id"]
-
-        def written():
-            (delivery,) = deliveries(self.server, event)
-            return delivery["tries"] >= count and delivery["state"] != "sending"
-
-        eventually(written, f"{count} failed tries to be written down")
+        await_failed_tries(self.server, self.told(made)[0].json()["id"], count)
 
     def times_told(self, made):
         requests = self.sink.received(self.path)

@@ -3,6 +3,7 @@
 import json
 
 from .server import run
+from .waiting import eventually
 
 ALL_EVENTS = (
     "charge.succeeded",
@@ -54,3 +55,16 @@ def deliveries(server, event_id):
     """The demo merchant's deliveries of one event, each with its tries."""
     merchant = str(server.demo["alipay"]["merchant"])
     return admin(server, "delivery", "list", event_id, "--mode", "test", "--merchant", merchant)
+
+
+def await_failed_tries(server, event_id, count):
+    """Waits until the server has written down `count` failed tries of an event's one delivery.
+
+    The sink has answered a little before that, and the wait for the next try begins only there.
+    """
+
+    def written():
+        (delivery,) = deliveries(server, event_id)
+        return delivery["tries"] >= count and delivery["state"] != "sending"
+
+    eventually(written, f"{count} failed tries to be written down")

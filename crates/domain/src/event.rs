@@ -100,7 +100,7 @@ pub struct Worded {
 pub struct Delivery {
     /// Whose book.
     pub tenant: Tenant,
-    /// Our id; also the message's identity for the receiver (`webhook-id`).
+    /// Our id.
     pub id: DeliveryId,
     /// What is told.
     pub event: EventId,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::channel::{Channel, Order, PayParams, PayerDeed, PaymentFound, Preparation, Prepared};
+use domain::channel::{Channel, Order, PayParams, PayerDeed, PaymentFound, Preparation};
 use domain::command::{
     BeginClose, Command, Decided, Ending, OpenPayment, RecordClosed, RecordFound, RecordPrepared,
     RecordReversed, Start,
@@ -117,10 +117,20 @@ impl Engine {
         order: &Order,
     ) -> Result<Payment, PayError> {
         let Some(token) = claimed(&payment, OperationKind::Prepare) else { return Ok(payment) };
+        self.ask(channel, &payment, token, order).await
+    }
+
+    /// Asks for a credential and records what came back.
+    async fn ask(
+        &self,
+        channel: &Arc<dyn Channel>,
+        payment: &Payment,
+        token: u32,
+        order: &Order,
+    ) -> Result<Payment, PayError> {
         let outcome = channel.prepare(order, &self.notify_url(payment.route)).await;
         self.count(&outcome);
         let trouble = trouble_of(&outcome);
-        let paying = matches!(&outcome, Outcome::Accepted(Prepared::Paying));
         let command = RecordPrepared {
             tenant: payment.tenant,
             payment: payment.id,
@@ -128,13 +138,11 @@ impl Engine {
             outcome,
             fresh: self.fresh(),
         };
-        let recorded = self.submit(Command::RecordPrepared(command)).await?;
-        match (recorded, trouble) {
+        match (self.submit(Command::RecordPrepared(command)).await?, trouble) {
+            (Decided::Payment(p), None) => Ok(p),
             // A notice may have been faster than the answer that we did not understand.
             (Decided::Payment(p), Some(_)) if p.receipt().is_some() => Ok(p),
             (_, Some(refusal)) => Err(PayError::Channel(refusal)),
-            (Decided::Payment(p), None) if paying => Ok(p),
-            (Decided::Payment(p), None) => Ok(p),
             (other, None) => Err(unexpected(&other)),
         }
     }
@@ -147,30 +155,17 @@ impl Engine {
         payment: Payment,
         order: &Order,
     ) -> Result<Payment, PayError> {
+        // A dispatch of a former process has nobody behind it any more.
+        let orphaned = payment.created < self.started_at();
         let unknown = payment.operation.as_ref().is_some_and(|o| {
-            o.kind == OperationKind::Prepare && o.state != OperationState::Dispatching
+            let dispatching = o.state == OperationState::Dispatching;
+            o.kind == OperationKind::Prepare && (orphaned || !dispatching)
         });
         if !matches!(payment.state, PaymentState::Created) || !unknown {
             return Ok(payment);
         }
-        let outcome = channel.prepare(order, &self.notify_url(payment.route)).await;
-        self.count(&outcome);
-        let trouble = trouble_of(&outcome);
         let token = payment.operation.as_ref().map_or(0, |o| o.token);
-        let command = RecordPrepared {
-            tenant: payment.tenant,
-            payment: payment.id,
-            token,
-            outcome,
-            fresh: self.fresh(),
-        };
-        let recorded = self.submit(Command::RecordPrepared(command)).await?;
-        match (recorded, trouble) {
-            (Decided::Payment(p), None) => Ok(p),
-            (Decided::Payment(p), Some(_)) if p.receipt().is_some() => Ok(p),
-            (_, Some(refusal)) => Err(PayError::Channel(refusal)),
-            (other, None) => Err(unexpected(&other)),
-        }
+        self.ask(channel, &payment, token, order).await
     }
 
     /// Ends a payment on the merchant's wish and returns it as it stands then. An outcome that is

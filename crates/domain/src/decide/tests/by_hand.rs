@@ -42,7 +42,8 @@ fn the_same_order_asked_for_again_is_the_same_payment() {
 
 #[test]
 fn another_request_under_the_same_order_number_is_refused() {
-    let changes: [(&str, fn(&mut OpenPayment)); 7] = [
+    type Change = (&'static str, fn(&mut OpenPayment));
+    let changes: [Change; 7] = [
         ("amount", |c| c.money = cny(101)),
         ("currency", |c| c.money = Money::new(fen(100), Currency::from_code("USD").unwrap())),
         ("subject", |c| c.subject = Subject::parse("coffee").unwrap()),

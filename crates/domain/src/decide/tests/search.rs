@@ -386,16 +386,17 @@ impl World {
     /// What the channel's book says after the step.
     fn remember(&mut self, step: Step, before: &Payment, refunds: &[Refund], taken: bool) {
         let reversing = matches!(before.state, PaymentState::Reversing(_));
+        let preparing = before.operation.as_ref().is_some_and(|o| o.kind == OperationKind::Prepare);
         match step {
             Step::Notice(trade) if taken => {
                 self.channel.trades.insert(trade);
             }
-            Step::Found(Found::Paid) | Step::Prepared(Said::Other) if taken && !reversing => {
-                // An answer that came too late for its call says what a notice will say again.
-                if !matches!(step, Step::Prepared(_)) || before.operation.is_some() {
-                    let booked = self.book.receipts.values().any(|r| r.trade_no.as_str() == "A");
-                    self.channel.trades.extend(booked.then_some("A"));
-                }
+            Step::Found(Found::Paid) if taken && !reversing => {
+                self.channel.trades.insert("A");
+            }
+            // An answer that came too late for its call is no proof; a query will bring it again.
+            Step::Prepared(Said::Other) if taken && preparing => {
+                self.channel.trades.insert("A");
             }
             Step::Found(Found::Closed) if reversing => {
                 self.channel.out.insert("reverse".into(), AMOUNT);
