@@ -11,13 +11,15 @@ import random
 import threading
 import time
 
+import pytest
+
 from conftest import signing_caller
 from harness.admin import add_webhook_endpoint
 from harness.pingpp_http import charge, order_no
 from harness.simulator import Simulator
 from harness.waiting import eventually
 
-KILLS = int(os.environ.get("SYCEE_KILLS", "25"))
+KILLS = int(os.environ.get("SYCEE_KILLS", "50"))
 SEED = int(os.environ.get("SYCEE_SEED", str(time.time_ns() % 1_000_000)))
 WORKERS = 4
 VERIFY_EVERY = 10
@@ -169,6 +171,7 @@ def drain(server, workers):
             worker.join(0.25)
 
 
+@pytest.mark.timeout(3_000)
 def test_nothing_acknowledged_is_lost(own_server, sink):
     print(f"SYCEE_SEED={SEED} SYCEE_KILLS={KILLS}")
     server, book, path = own_server, Book(), f"/crash-{SEED}"

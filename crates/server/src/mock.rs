@@ -159,3 +159,36 @@ async fn act(
     }
     Redirect::to(&format!("/mock.php?{}", query.finish())).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::origin;
+
+    #[test]
+    fn a_browser_is_led_to_web_addresses_only() {
+        let good = [
+            ("https://shop.example.com/paid?a=1#b", "https://shop.example.com"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("https://[::1]:8443/x", "https://[::1]:8443"),
+        ];
+        for (url, expected) in good {
+            assert_eq!(origin(url).as_deref(), Some(expected), "{url}");
+        }
+        for url in [
+            "",
+            "/paid",
+            "//shop.example.com",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "ftp://shop.example.com",
+            "https:shop.example.com",
+            "https://user@shop.example.com",
+            "https://shop.example.com\\@evil.example",
+            "https://shop.example.com;sandbox",
+            "https://a,b",
+            "https://shop.example.com/\r\nSet-Cookie: a=b",
+        ] {
+            assert_eq!(origin(url), None, "{url}");
+        }
+    }
+}

@@ -40,11 +40,12 @@ pub(super) fn open(
     let order_key = (c.tenant, c.app.clone(), c.channel.clone(), c.order_no.clone());
     if let Some(id) = state.orders.get(&order_key)?.copied() {
         let before = load(state, c.tenant, id)?;
-        return if before.is_payable(context.now) && is_same_request(&before, c) {
-            Ok(Decided::OpenedBefore(before))
-        } else {
-            Err(Refusal::OrderNoUsed(Box::new(before)))
-        };
+        let failed = matches!(before.state, PaymentState::Failed { .. });
+        if before.is_payable(context.now) && is_same_request(&before, c) {
+            return Ok(Decided::OpenedBefore(before));
+        } else if !failed {
+            return Err(Refusal::OrderNoUsed(Box::new(before)));
+        }
     }
     let number_key = (c.tenant, c.route, c.number.clone());
     if state.numbers.get(&number_key)?.is_some() {
@@ -310,7 +311,8 @@ pub(super) fn record_prepared(
     let about = (c.tenant, About::Payment(payment.id));
     note_step(state, about, c.token, step_of(&c.outcome), context);
     let Some(operation) = current(&mut payment.operation, OperationKind::Prepare, c.token) else {
-        // A notice or a query was faster: what it said stands.
+        // A notice or a query was faster: what it said stands. If the answer was proof of payment,
+        // the channel's notice and the queries tell it again.
         return Ok(Decided::Payment(payment));
     };
     match &c.outcome {
@@ -389,6 +391,16 @@ pub(super) fn record_found(
         (PaymentFound::Paid { .. }, PaymentState::Reversing(_)) => {
             // The reverse did not happen: send it again under the same number.
             resend(&mut payment, OperationKind::Reverse, context);
+        }
+        (PaymentFound::Paid { proof }, _) if proof.money != payment.money => {
+            // Nothing is booked that was not asked for; the schedule goes on to its end, where
+            // people look.
+            let object = payment.id.raw();
+            let action = "payment.amount_differs";
+            audit(state, c.tenant, Audited { actor: Actor::Channel, action, object }, context);
+            if let Some(operation) = &mut payment.operation {
+                operation.unknown(&paying(), context.now);
+            }
         }
         (PaymentFound::Paid { proof }, _) => {
             return settle(state, payment, proof, context, &mut fresh);

@@ -27,10 +27,11 @@ async fn a_database_that_does_not_answer_is_a_reason_and_no_death() {
     let world = World::on(Box::new(store), queries).await;
     let router = world.router();
     assert_eq!(look(&router, "/ready").await.status, 200);
-    let database = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
-    let database = database.into_iter().find(|p| p.extension().is_some_and(|e| e == "db"));
-    let spoiler = rusqlite::Connection::open(database.unwrap()).unwrap();
-    spoiler.execute_batch("DROP TABLE migration").unwrap();
+    // Somebody writes an empty database over ours.
+    let empty = rusqlite::Connection::open_in_memory().unwrap();
+    let mut ours = rusqlite::Connection::open(folder.path().join("sycee.db")).unwrap();
+    let copy = rusqlite::backup::Backup::new(&empty, &mut ours).unwrap();
+    copy.run_to_completion(100, std::time::Duration::ZERO, None).unwrap();
     let ready = look(&router, "/ready").await;
     assert_eq!(ready.status, 503);
     assert_eq!(ready.json()["reasons"], json!(["the database does not answer"]));

@@ -41,8 +41,8 @@ async fn a_notice_of_64_kib_is_read_and_a_longer_one_is_not() {
     let world = World::new().await;
     for (bytes, status) in [(64 * 1024, 200), (64 * 1024 + 1, 413)] {
         let request = Request::post(format!("/notify/route/{}", world.route.raw()));
-        let answer = send(&world.router(), request.body(Body::from(vec![b'x'; bytes])).unwrap());
-        assert_eq!(answer.await.status, status, "{bytes}");
+        let request = request.body(Body::from(vec![b'x'; bytes])).unwrap();
+        assert_eq!(send(&world.router(), request).await.status, status, "{bytes}");
     }
 }
 
@@ -55,7 +55,7 @@ async fn a_notice_waits_for_the_commit() {
     let mut notice = std::pin::pin!(world.notice(&router, "paid order1"));
     world
         .until_in_lane(async {
-            let polled = futures_poll_once(notice.as_mut()).await;
+            let polled = poll_once(notice.as_mut()).await;
             assert!(polled.is_none(), "answered before the commit: {polled:?}");
         })
         .await;
@@ -66,7 +66,7 @@ async fn a_notice_waits_for_the_commit() {
 }
 
 /// Polls once: the value, if it is there already.
-async fn futures_poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
     std::future::poll_fn(|context| {
         std::task::Poll::Ready(match future.as_mut().poll(context) {
             std::task::Poll::Ready(value) => Some(value),

@@ -99,7 +99,7 @@ impl Answer {
 
 pub struct World {
     pub engine: Arc<Engine>,
-    pub running: Running,
+    running: Running,
     pub clock: Arc<TestClock>,
     pub queries: Arc<dyn Queries>,
     /// The route of the test channel.
@@ -152,6 +152,13 @@ impl World {
         let arrived = visits.wait_for(|visits| *visits > before);
         within("the lane takes it up", arrived).await.unwrap();
         value
+    }
+
+    /// Ends the engine as the binary does.
+    pub async fn finish(self) {
+        let World { engine, running, pingpp, .. } = self;
+        drop(pingpp);
+        running.stop(engine).await;
     }
 
     /// A site as in production.

@@ -254,7 +254,9 @@ async fn a_refund_is_found_only_when_it_is_this_one() {
     }
     for (theirs, other) in [
         ("\"9.90\"", "\"9.91\""),
+        ("\"9.90\"", "\"9.89\""),
         ("19.90", "19.91"),
+        ("19.90", "19.89"),
         (REFUND_NUMBER, "R2026112200002"),
         ("out_request_no", "other"),
     ] {

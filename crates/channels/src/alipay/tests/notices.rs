@@ -138,6 +138,10 @@ fn every_state_is_told_as_what_it_is() {
     assert_eq!(state("SOMETHING_NEW", refund()), News::Nothing);
     for status in ["TRADE_SUCCESS", "TRADE_FINISHED", "TRADE_CLOSED"] {
         assert_eq!(state(status, refund()), refunded, "{status}");
+        let bare = fields(&[("out_biz_no", REFUND_NUMBER)]);
+        assert_eq!(state(status, bare), refunded, "{status}");
+        let instant = fields(&[("gmt_refund", "2026-11-22 10:00:02.123")]);
+        assert_eq!(state(status, instant), News::Nothing, "{status}");
         // Somebody gave money back at Alipay itself: neither paid anew nor closed unpaid.
         let foreign = fields(&[("refund_fee", "9.90"), ("gmt_refund", "2026-11-22 10:00:02.123")]);
         assert_eq!(state(status, foreign), News::Nothing, "{status}");

@@ -62,6 +62,11 @@ async fn what_the_simulator_refuses_is_told() {
         let outcome = play(&alipay, &trade, PayerDeed::Pay).await;
         assert!(matches!(&outcome, Outcome::Refused(r) if r.why == why), "{outcome:?}");
     }
+    let (alipay, far) = simulator(200).await;
+    let nowhere = Credential::Page("no address".into());
+    let outcome = play(&alipay, &nowhere, PayerDeed::Pay).await;
+    assert!(matches!(outcome, Outcome::NotSent(_)), "{outcome:?}");
+    assert!(far.seen().is_empty());
     let (alipay, _far) = simulator(500).await;
     assert!(matches!(play(&alipay, &trade, PayerDeed::Pay).await, Outcome::Unknown(_)));
 }

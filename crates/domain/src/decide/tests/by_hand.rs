@@ -62,8 +62,8 @@ fn another_request_under_the_same_order_number_is_refused() {
 }
 
 #[test]
-fn an_order_that_was_paid_reversed_expired_or_refused_is_not_opened_again() {
-    let ends: [fn(&mut Book, &Payment); 5] = [
+fn an_order_that_was_paid_reversed_or_expired_is_not_opened_again() {
+    let ends: [fn(&mut Book, &Payment); 4] = [
         |book, payment| {
             let command = settle(book, payment, "t", 100);
             book.run(command).unwrap();
@@ -78,26 +78,32 @@ fn an_order_that_was_paid_reversed_expired_or_refused_is_not_opened_again() {
                 found(book, payment, Outcome::Accepted(crate::channel::PaymentFound::Closed));
             book.run(command).unwrap();
         },
-        |book, payment| {
-            let command = RecordPrepared {
-                tenant: payment.tenant,
-                payment: payment.id,
-                token: 1,
-                outcome: Outcome::Refused(trouble(RefusalClass::Business)),
-                fresh: book.fresh(),
-            };
-            book.run(Command::RecordPrepared(command)).unwrap();
-        },
     ];
     for (index, end) in ends.into_iter().enumerate() {
         let mut book = Book::with_merchants(1);
-        let start = if index == 4 { Start::Ask } else { ready() };
-        let first = book.opened("a", 100, start);
+        let first = book.opened("a", 100, ready());
         end(&mut book, &first);
         let now = book.payment(first.tenant, first.id).clone();
         assert_eq!(again(&mut book, |_| {}), Err(Refusal::OrderNoUsed(Box::new(now))), "{index}");
         book.assert_clean();
     }
+}
+
+#[test]
+fn a_payment_that_the_channel_refused_leaves_its_order_number_to_the_next_try() {
+    let mut book = Book::with_merchants(1);
+    let first = book.opened("a", 100, Start::Ask);
+    let command = RecordPrepared {
+        tenant: first.tenant,
+        payment: first.id,
+        token: 1,
+        outcome: Outcome::Refused(trouble(RefusalClass::Business)),
+        fresh: book.fresh(),
+    };
+    book.run(Command::RecordPrepared(command)).unwrap();
+    let Ok(Decided::Opened(second)) = again(&mut book, |_| {}) else { panic!("not opened") };
+    assert_ne!(first.id, second.id);
+    book.assert_clean();
 }
 
 #[test]
