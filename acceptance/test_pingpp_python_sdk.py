@@ -1,8 +1,10 @@
 """The conformance rows of specs/pingpp.md §10.4 with the unmodified `pingpp` SDK for Python."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 import http.client
 import json
+import socket
 
 import pingpp
 import pytest
@@ -13,6 +15,10 @@ from harness.admin import add_webhook_endpoint, await_failed_tries
 from harness.pingpp_http import charge as charge_parameters
 from harness.pingpp_http import order_no
 from harness.simulator import Simulator
+from harness.waiting import eventually
+
+# How many calls of one key are served at one time.
+CALLS_PER_KEY_MAX = 512
 
 
 @pytest.fixture(params=["signed", "unsigned"])
@@ -357,6 +363,39 @@ def test_row_12_a_channel_that_refuses_is_a_channel_error(create):
     with pytest.raises(pingpp.error.ChannelError) as refused:
         create("alipay_scan", extra=no_money)
     assert refused.value.http_status == 402
+
+
+def test_row_12_too_many_calls_at_once_are_a_rate_limit(own_server, monkeypatch):
+    demo = own_server.demo["pingpp"]
+    monkeypatch.setattr(pingpp, "api_base", own_server.base_url)
+    monkeypatch.setattr(pingpp, "private_key", None)
+    wanted = charge_parameters(demo["app_id"])
+    # The channel keeps them all waiting: one calls it, the others wait for that one's answer.
+    slow = {"answer": {"delay_ms": 8_000}}
+    Simulator(own_server.demo["simulator_url"]).do(wanted["order_no"], faults=slow)
+    api = signing_caller(own_server)
+    body = json.dumps(wanted).encode()
+    fields = api.headers("POST", "/v1/charges", body) | {
+        "Host": "127.0.0.1",
+        "Content-Length": str(len(body)),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    request = f"POST /v1/charges HTTP/1.1\r\n{head}\r\n".encode() + body
+
+    def limited():
+        try:
+            pingpp.Charge.retrieve("ch_" + "0" * 24, api_key=demo["api_key"])
+        except pingpp.error.RateLimitError as refused:
+            return refused
+        except pingpp.error.InvalidRequestError:
+            return None
+
+    with ExitStack() as calls:
+        for _ in range(CALLS_PER_KEY_MAX):
+            call = socket.create_connection((api.host, api.port))
+            calls.enter_context(call)
+            call.sendall(request)
+        assert eventually(limited, "the limit of one key's calls", 6).http_status == 403
 
 
 def test_row_15_a_webhook_is_signed_over_its_raw_bytes(server, sink, create_paid):

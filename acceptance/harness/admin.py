@@ -53,8 +53,17 @@ def add_merchant(server, name):
 
 def deliveries(server, event_id):
     """The demo merchant's deliveries of one event, each with its tries."""
+    return _of_event(server, "list", event_id)
+
+
+def resend(server, event_id):
+    """Sends an event's messages again."""
+    return _of_event(server, "resend", event_id)
+
+
+def _of_event(server, what, event_id):
     merchant = str(server.demo["alipay"]["merchant"])
-    return admin(server, "delivery", "list", event_id, "--mode", "test", "--merchant", merchant)
+    return admin(server, "delivery", what, event_id, "--mode", "test", "--merchant", merchant)
 
 
 def await_failed_tries(server, event_id, count):

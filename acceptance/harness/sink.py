@@ -8,15 +8,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from .waiting import DEADLINE_SECONDS
 
+# An answer that does not come before `release`.
+HANG = "hang"
+HANG_SECONDS_MAX = 60
+
 
 @dataclass
 class Received:
-    """One request: exact bytes, and the answer that it got."""
+    """One request: exact bytes, and the status that it got if it got one at once."""
 
     path: str
     headers: dict
     body: bytes
-    answered: int
+    answered: int | None
 
     def json(self):
         return json.loads(self.body)
@@ -30,7 +34,6 @@ class Sink:
         self._received = []
         self._plans = defaultdict(deque)
         self._free = threading.Event()
-        self._free.set()
         handler = type("Handler", (_Handler,), {"sink": self})
         self._server = _Listener(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -41,15 +44,12 @@ class Sink:
         return self.base_url + path
 
     def plan(self, path, *answers):
-        """The next answers on `path`: a status, or `("redirect", url)`. After them, 200."""
+        """The next answers on `path`: a status, `("redirect", url)`, or `HANG`. After them, 200."""
         with self._changed:
             self._plans[path].extend(answers)
 
-    def hold(self):
-        """Answers nobody until `release` is called: a receiver that hangs."""
-        self._free.clear()
-
     def release(self):
+        """Lets the requests that hang be answered."""
         self._free.set()
 
     def received(self, path=None):
@@ -77,12 +77,14 @@ class Sink:
         self._server.server_close()
 
     def _answer(self, path, headers, body):
-        self._free.wait(60)
         with self._changed:
             answer = self._plans[path].popleft() if self._plans[path] else 200
-            status = answer if isinstance(answer, int) else 302
+            status = answer if isinstance(answer, int) else None
             self._received.append(Received(path, headers, body, status))
             self._changed.notify_all()
+        if answer == HANG:
+            self._free.wait(HANG_SECONDS_MAX)
+            return 200
         return answer
 
 
@@ -102,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         answer = self.sink._answer(self.path, headers, body)
         if isinstance(answer, int):
-            self._reply(answer, b"success")
+            self._reply(answer, b"" if answer == 204 else b"success")
         else:
             self.send_response(302)
             self.send_header("Location", answer[1])

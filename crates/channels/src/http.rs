@@ -104,6 +104,9 @@ pub(crate) async fn exchange(request: RequestBuilder, limits: Limits) -> Result<
 }
 
 fn trouble_of(error: reqwest::Error) -> Trouble {
+    // The address may hold what a payer or a merchant would not like to read in a log.
+    let error = error.without_url();
+    tracing::debug!(?error, "an exchange broke");
     if address::is_not_allowed(&error) {
         Trouble::AddressNotAllowed
     } else if error.is_connect() || error.is_builder() {

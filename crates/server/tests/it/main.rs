@@ -3,8 +3,6 @@
 
 // The harness is test code through and through.
 #![cfg(test)]
-// The harness is test code through and through.
-#![cfg(test)]
 
 mod channel;
 mod clock;
