@@ -3,7 +3,7 @@
 import pytest
 
 from conftest import signing_caller
-from harness.admin import add_webhook_endpoint, await_failed_tries
+from harness.admin import add_webhook_endpoint, await_tries
 from harness.pingpp_http import charge
 from harness.shapes import check_error
 from harness.simulator import Simulator
@@ -44,7 +44,7 @@ class Shop:
         return self.sink.wait(accepts, count, path=self.path)
 
     def after_failures(self, made, count):
-        await_failed_tries(self.server, self.told(made)[0].json()["id"], count)
+        await_tries(self.server, self.told(made)[0].json()["id"], count)
 
     def times_told(self, made):
         requests = self.sink.received(self.path)

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import signing_caller
 from harness import keys, shapes
-from harness.admin import add_webhook_endpoint, await_failed_tries
+from harness.admin import add_webhook_endpoint, await_tries
 from harness.pingpp_http import charge as charge_parameters
 from harness.pingpp_http import order_no
 from harness.simulator import Simulator
@@ -419,7 +419,7 @@ def test_row_15_a_refused_webhook_comes_again_after_5_and_10_seconds(own_server,
 
     event_id = sink.wait(lambda _: True, count=1, path=path)[0].json()["id"]
     for count, wait in ((2, 5), (3, 10)):
-        await_failed_tries(own_server, event_id, count - 1)
+        await_tries(own_server, event_id, count - 1)
         clock.advance(wait)
         sink.wait(lambda _: True, count=count, path=path)
     tries = sink.received(path)

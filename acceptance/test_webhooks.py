@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from conftest import signing_caller
-from harness.admin import add_webhook_endpoint, await_failed_tries, resend
+from harness.admin import add_webhook_endpoint, await_tries, resend
 from harness.pingpp_http import charge
 from harness.simulator import Simulator
 from harness.sink import HANG
@@ -36,7 +36,7 @@ def test_a_redirect_is_a_failure_and_is_not_followed(own_server, sink, path):
     add_webhook_endpoint(own_server, sink.url(path))
     made = sell(own_server)
     event = sink.wait(of(made), path=path)[0].json()["id"]
-    await_failed_tries(own_server, event, 1)
+    await_tries(own_server, event, 1)
     Simulator(own_server.demo["simulator_url"]).advance(5)
     assert sink.wait(of(made), count=2, path=path)[1].answered == 200
     assert sink.received(trap) == []
@@ -59,7 +59,7 @@ def test_any_refusal_is_tried_again(own_server, sink, path, status):
     add_webhook_endpoint(own_server, sink.url(path))
     made = sell(own_server)
     event = sink.wait(of(made), path=path)[0].json()["id"]
-    await_failed_tries(own_server, event, 1)
+    await_tries(own_server, event, 1)
     Simulator(own_server.demo["simulator_url"]).advance(5)
     assert sink.wait(of(made), count=2, path=path)[1].answered == 200
 
@@ -96,5 +96,6 @@ def test_an_operator_can_send_an_event_again(own_server, sink, path):
     add_webhook_endpoint(own_server, sink.url(path))
     made = sell(own_server)
     first = sink.wait(of(made), path=path)[0]
+    await_tries(own_server, first.json()["id"], 1)
     resend(own_server, first.json()["id"])
     assert sink.wait(of(made), count=2, path=path)[1].body == first.body

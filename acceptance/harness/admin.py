@@ -66,8 +66,8 @@ def _of_event(server, what, event_id):
     return admin(server, "delivery", what, event_id, "--mode", "test", "--merchant", merchant)
 
 
-def await_failed_tries(server, event_id, count):
-    """Waits until the server has written down `count` failed tries of an event's one delivery.
+def await_tries(server, event_id, count):
+    """Waits until the server has written down `count` tries of an event's one delivery.
 
     The sink has answered a little before that, and the wait for the next try begins only there.
     """
@@ -76,4 +76,4 @@ def await_failed_tries(server, event_id, count):
         (delivery,) = deliveries(server, event_id)
         return delivery["tries"] >= count and delivery["state"] != "sending"
 
-    eventually(written, f"{count} failed tries to be written down")
+    eventually(written, f"{count} tries to be written down")

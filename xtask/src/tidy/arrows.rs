@@ -82,7 +82,7 @@ const HOUSE: [Room; 10] = [
             "thiserror",
         ],
     },
-    Room { name: "pages", height: 3, rooms: &["domain"], libraries: &["askama", "qrcode"] },
+    Room { name: "pages", height: 3, rooms: &[], libraries: &["askama"] },
     Room {
         name: "simulator",
         height: 4,
@@ -109,18 +109,14 @@ const HOUSE: [Room; 10] = [
     Room {
         name: "server",
         height: 4,
-        rooms: &["domain", "engine", "dialects", "channels", "pages", "sign"],
+        rooms: &["domain", "engine", "dialects", "pages", "sign"],
         libraries: &[
             "askama",
             "axum",
             "form_urlencoded",
-            "tower",
             "tower-http",
-            "http",
-            "http-body-util",
             "hyper",
             "hyper-util",
-            "bytes",
             "tokio",
             "serde",
             "serde_json",

@@ -280,7 +280,7 @@ impl From<Unreadable> for Problem {
 /// The parameter of this dialect that a connector's word stands for.
 fn param_of(name: &str) -> String {
     match name {
-        "amount" | "subject" | "body" => name.to_owned(),
+        "amount" | "currency" | "subject" | "body" => name.to_owned(),
         "number" => "order_no".into(),
         "expires" => "time_expire".into(),
         "return_url" => "extra[success_url]".into(),

@@ -184,8 +184,8 @@ fn pay(
     }
 }
 
-/// The payer was faster than a reverse that is on its way. It may have given the money back already,
-/// so it goes on until the channel has said which.
+/// The payer was faster than a reverse that is on its way. It may have given the money back
+/// already, so it goes on until the channel has said which.
 fn paid_in_reverse(
     state: &mut State,
     mut payment: Payment,
