@@ -92,10 +92,16 @@ def test_an_endpoint_gets_only_what_it_asked_for(own_server, sink, path):
     assert [one.json()["type"] for one in sink.received(refunds)] == ["refund.succeeded"]
 
 
-def test_an_operator_can_send_an_event_again(own_server, sink, path):
+def test_an_operator_can_send_again_what_was_not_taken(own_server, sink, path):
+    sink.plan(path, 500)
     add_webhook_endpoint(own_server, sink.url(path))
     made = sell(own_server)
-    first = sink.wait(of(made), path=path)[0]
-    await_tries(own_server, first.json()["id"], 1)
-    resend(own_server, first.json()["id"])
-    assert sink.wait(of(made), count=2, path=path)[1].body == first.body
+    event = sink.wait(of(made), path=path)[0].json()["id"]
+    await_tries(own_server, event, 1)
+    assert resend(own_server, event) == 1
+    first, second = sink.wait(of(made), count=2, path=path)
+    assert second.body == first.body
+    await_tries(own_server, event, 2)
+    assert resend(own_server, event) == 0
+    assert resend(own_server, event, "--all") == 1
+    assert sink.wait(of(made), count=3, path=path)[2].body == first.body

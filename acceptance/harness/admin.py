@@ -56,14 +56,15 @@ def deliveries(server, event_id):
     return _of_event(server, "list", event_id)
 
 
-def resend(server, event_id):
-    """Sends an event's messages again."""
-    return _of_event(server, "resend", event_id)
+def resend(server, event_id, *options):
+    """Sends an event's messages again: those not taken yet, or with `--all` every one."""
+    return _of_event(server, "resend", event_id, *options)["resent"]
 
 
-def _of_event(server, what, event_id):
+def _of_event(server, what, event_id, *options):
     merchant = str(server.demo["alipay"]["merchant"])
-    return admin(server, "delivery", what, event_id, "--mode", "test", "--merchant", merchant)
+    where = ("--mode", "test", "--merchant", merchant)
+    return admin(server, "delivery", what, event_id, *where, *options)
 
 
 def await_tries(server, event_id, count):

@@ -180,7 +180,8 @@ impl Settings {
             bail!("pingpp.clock_skew_seconds: must not be negative; 0 checks nothing");
         }
         let url = &self.listen.public_url;
-        if !url.is_empty() && !(url.starts_with("https://") || url.starts_with("http://")) {
+        let is_web = url.starts_with("https://") || url.starts_with("http://");
+        if !url.is_empty() && !is_web {
             bail!("listen.public_url: {url:?} must begin with https:// or http://");
         }
         Ok(())

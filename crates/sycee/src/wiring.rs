@@ -132,10 +132,10 @@ fn ports(settings: &Settings, demo: bool) -> Ports {
     }
 }
 
-fn clock(
-    queries: &dyn Queries,
-    purpose: Purpose,
-) -> Result<(Arc<dyn Clock>, Option<Arc<TestClock>>)> {
+/// The clock that everything runs by, and the same again where it can be moved.
+type Clocks = (Arc<dyn Clock>, Option<Arc<TestClock>>);
+
+fn clock(queries: &dyn Queries, purpose: Purpose) -> Result<Clocks> {
     let system: Arc<dyn Clock> = Arc::new(SystemClock);
     let offset = queries.setting(CLOCK_OFFSET)?;
     match purpose {

@@ -245,14 +245,46 @@ impl Count {
     }
 }
 
+impl ImportFile {
+    /// Finds what is wrong with the file before anything is written; names the place.
+    pub fn check(&self) -> Result<(), AdminError> {
+        if self.version != 1 {
+            return Err(AdminError::new("version: this build reads version 1"));
+        }
+        for (index, merchant) in self.merchants.iter().enumerate() {
+            check(merchant).map_err(|e| AdminError::new(format!("merchants[{index}].{e}")))?;
+        }
+        Ok(())
+    }
+
+    /// Cuts the file into files of at most `charges_max` charges, in order; opening balances stand
+    /// in a merchant's last one, where its whole history is booked.
+    pub fn slices(self, charges_max: usize) -> Vec<ImportFile> {
+        let mut slices = Vec::new();
+        for mut merchant in self.merchants {
+            let mut charges = std::mem::take(&mut merchant.charges);
+            let balances = std::mem::take(&mut merchant.opening_balances);
+            loop {
+                let rest = charges.split_off(charges.len().min(charges_max));
+                let is_last = rest.is_empty();
+                let slice = MerchantIn {
+                    charges: std::mem::replace(&mut charges, rest),
+                    opening_balances: if is_last { balances.clone() } else { Vec::new() },
+                    ..merchant.clone()
+                };
+                slices.push(ImportFile { version: self.version, merchants: vec![slice] });
+                if is_last {
+                    break;
+                }
+            }
+        }
+        slices
+    }
+}
+
 /// Brings the file's contents along and answers how much of it was new.
 pub(super) async fn import(desk: &AdminDesk, file: &ImportFile) -> Result<Value, AdminError> {
-    if file.version != 1 {
-        return Err(AdminError::new("version: this build reads version 1"));
-    }
-    for (index, merchant) in file.merchants.iter().enumerate() {
-        check(merchant).map_err(|e| AdminError::new(format!("merchants[{index}].{e}")))?;
-    }
+    file.check()?;
     let (mut settings, mut charges, mut refunds) =
         (Count::default(), Count::default(), Count::default());
     for merchant in &file.merchants {

@@ -11,13 +11,14 @@ use server::admin::request::{
     KeyAdd, KeyRevoke, MemberAdd, MemberBalance, MerchantAdd, MerchantSet, ModeWord, OfEvent,
     OfMerchant, OfTenant, PublicKeyAdd, PublicKeyRevoke, Resend, RouteAdd, RouteSet,
 };
-use server::admin::{execute, socket};
+use server::admin::{ImportFile, execute, socket};
 
 use crate::arguments::{
     Admin, AdminCommand, AppCommand, ChannelCommand, DeliveryCommand, EndpointCommand, KeyCommand,
     MemberCommand, MerchantCommand, Mode, ModeArgument, PublicKeyCommand, RouteCommand,
 };
 use crate::configuration::{Overrides, Settings};
+use crate::progress;
 use crate::wiring;
 
 /// Executes one operation and prints its answer.
@@ -37,7 +38,45 @@ pub fn run(arguments: Admin) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Charges sent at one time, so that a long import shows its progress.
+const IMPORT_SLICE: usize = 500;
+
 async fn answer(settings: &Settings, request: AdminRequest) -> Result<Value> {
+    match request {
+        AdminRequest::Import(file) => import(settings, *file).await,
+        other => ask(settings, other).await,
+    }
+}
+
+/// Sends the file slice by slice and sums up what was new. All of it is checked before.
+async fn import(settings: &Settings, file: ImportFile) -> Result<Value> {
+    file.check()?;
+    let bar = progress::counter("charges imported");
+    let mut sum = Value::Null;
+    for slice in file.slices(IMPORT_SLICE) {
+        let charges: usize = slice.merchants.iter().map(|m| m.charges.len()).sum();
+        let answer = ask(settings, AdminRequest::Import(Box::new(slice))).await?;
+        sum = summed(&sum, &answer);
+        bar.inc(u64::try_from(charges)?);
+    }
+    bar.finish_and_clear();
+    Ok(sum)
+}
+
+/// Adds up the numbers of two answers of one shape.
+fn summed(a: &Value, b: &Value) -> Value {
+    match (a, b) {
+        (Value::Object(x), Value::Object(y)) => {
+            y.iter().map(|(k, v)| (k.clone(), summed(&x[k], v))).collect()
+        }
+        (Value::Number(x), Value::Number(y)) => {
+            Value::from(x.as_u64().unwrap_or(0) + y.as_u64().unwrap_or(0))
+        }
+        (_, b) => b.clone(),
+    }
+}
+
+async fn ask(settings: &Settings, request: AdminRequest) -> Result<Value> {
     if let Some(answer) = socket::ask(&settings.data.folder, &request).await? {
         return Ok(answer?);
     }
@@ -193,5 +232,50 @@ fn member_request(merchant: Option<i64>, command: MemberCommand) -> AdminRequest
             let wish = MemberBalance { merchant, app, mode, user, balance, currency };
             AdminRequest::MemberBalance(wish)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_sliced_import_keeps_order_and_states_balances_once_at_the_end() {
+        let charge = |id: u32| {
+            json!({
+                "id": format!("ch_{id}"), "created": 1, "livemode": false, "paid": false,
+                "app": "app_1", "channel": "wx", "order_no": format!("o{id}"), "amount": 1,
+                "currency": "cny", "subject": "s", "body": "b"
+            })
+        };
+        let file: ImportFile = serde_json::from_value(json!({
+            "version": 1,
+            "merchants": [{
+                "name": "shop",
+                "apps": [{ "id": "app_1", "name": "web" }],
+                "charges": [charge(1), charge(2), charge(3)],
+                "opening_balances": [{ "mode": "test", "currency": "cny", "balance": 0 }]
+            }]
+        }))
+        .unwrap();
+        file.check().unwrap();
+        let slices = file.slices(2);
+        let ids: Vec<Vec<String>> = slices
+            .iter()
+            .map(|s| s.merchants[0].charges.iter().map(|c| c.id.clone()).collect())
+            .collect();
+        assert_eq!(ids, [vec!["ch_1", "ch_2"], vec!["ch_3"]]);
+        let balances: Vec<usize> =
+            slices.iter().map(|s| s.merchants[0].opening_balances.len()).collect();
+        assert_eq!(balances, [0, 1]);
+    }
+
+    #[test]
+    fn answers_of_slices_add_up() {
+        let (a, b) =
+            (json!({ "charges": { "created": 2 } }), json!({ "charges": { "created": 3 } }));
+        assert_eq!(summed(&summed(&Value::Null, &a), &b), json!({ "charges": { "created": 5 } }));
     }
 }
