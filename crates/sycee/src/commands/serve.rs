@@ -12,6 +12,7 @@ use server::{Limits, Site, TestClockDesk};
 use sign::rsa::PrivateKey;
 use simulator::{MerchantApp, Simulator};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -35,13 +36,15 @@ pub fn run(arguments: Serve) -> Result<ExitCode> {
     logging::start(&settings.log)?;
     let purpose = if arguments.demo { Purpose::Demo } else { Purpose::Serve };
     wiring::runtime()?.block_on(async {
+        // Listening for signals begins before requests are answered: whoever saw us ready may end us.
+        let signals = Signals::listen()?;
         let serving = start(&settings, purpose).await?;
         println!("sycee serves {}", serving.public_url);
         if let Some(demo) = &serving.demo {
             let folder = settings.data.folder.display();
             println!("demo credentials: {folder}/demo.json; simulator: {}", demo.simulator_url);
         }
-        wait_for_signal().await?;
+        signals.any().await;
         tracing::info!("stopping: no new connections, finishing what is queued");
         serving.stop().await?;
         Ok(ExitCode::SUCCESS)
@@ -168,13 +171,22 @@ fn register(simulator: &Arc<Simulator>, demo: &DemoFile) -> Result<()> {
     simulator.register(app).context("the simulator does not take the demo app")
 }
 
-async fn wait_for_signal() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The two polite ways to end a process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Signals { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn any(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
