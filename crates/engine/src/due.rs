@@ -17,6 +17,10 @@ const CALLS_MAX: usize = 16;
 const CLAIM_LEN_MAX: u32 = 32;
 /// Looking again even when nothing woke us: another node may have written.
 const LOOK_AGAIN: Duration = Duration::from_millis(1_000);
+/// Time between two calls on average: after an outage the backlog drains at a bounded rate instead
+/// of falling upon the channel, and never takes the lane from merchants (specs/reliability.md
+/// REL-43).
+const PACE: Duration = Duration::from_millis(5);
 /// A pause after an empty look, so that a stream of commits does not make a stream of looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -43,7 +47,11 @@ pub(crate) async fn run(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
     let in_work = Arc::new(InWork::default());
     while !*stop.borrow() {
         let found = look(&engine, &calls, &in_work).await;
-        if found == Looked::MoreToDo {
+        if let Looked::Claimed(count) = found {
+            tokio::select! {
+                _ = stop.changed() => {}
+                () = tokio::time::sleep(PACE * count) => {}
+            }
             continue;
         }
         let wait = wait_for_next(&engine, found);
@@ -62,7 +70,7 @@ pub(crate) async fn run(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
 enum Looked {
     Idle,
     Trouble,
-    MoreToDo,
+    Claimed(u32),
 }
 
 fn wait_for_next(engine: &Engine, looked: Looked) -> Duration {
@@ -79,7 +87,7 @@ async fn look(engine: &Arc<Engine>, calls: &Arc<Semaphore>, in_work: &Arc<InWork
     if free == 0 {
         // Wait for a call to end; its place is taken below.
         let _ = calls.acquire().await;
-        return Looked::MoreToDo;
+        return Looked::Claimed(0);
     }
     // What is in work may stand first among what is due: look as far past it.
     let limit = free.saturating_add(u32::try_from(CALLS_MAX).unwrap_or(0));
@@ -108,6 +116,7 @@ async fn look(engine: &Arc<Engine>, calls: &Arc<Semaphore>, in_work: &Arc<InWork
             return Looked::Trouble;
         }
     };
+    let count = u32::try_from(tasks.len()).unwrap_or(u32::MAX);
     for task in tasks {
         let Ok(permit) = calls.clone().acquire_owned().await else { return Looked::Trouble };
         let (engine, in_work) = (engine.clone(), in_work.clone());
@@ -122,7 +131,7 @@ async fn look(engine: &Arc<Engine>, calls: &Arc<Semaphore>, in_work: &Arc<InWork
             engine.work_wake.notify_one();
         });
     }
-    Looked::MoreToDo
+    Looked::Claimed(count)
 }
 
 fn object_of(task: &Task) -> i64 {
