@@ -36,7 +36,7 @@ pub fn run(arguments: Serve) -> Result<ExitCode> {
     logging::start(&settings.log)?;
     let purpose = if arguments.demo { Purpose::Demo } else { Purpose::Serve };
     wiring::runtime()?.block_on(async {
-        // Listening for signals begins before requests are answered: whoever saw us ready may end us.
+        // Signals are listened for before requests are answered: whoever saw us ready may end us.
         let signals = Signals::listen()?;
         let serving = start(&settings, purpose).await?;
         println!("sycee serves {}", serving.public_url);
