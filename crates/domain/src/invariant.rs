@@ -98,7 +98,7 @@ impl Auditor {
         self.stored.insert(account.key, account);
     }
 
-    /// The next journal of its tenant (INV-01, 02, 03, 05, 06, 12, 13, 16).
+    /// The next journal of its tenant (INV-01, 02, 03, 05, 06, 12, 13).
     pub fn journal(&mut self, journal: &Journal) {
         let tenant = journal.tenant();
         let name = format!("journal {} of {}", journal.seq(), book(tenant));
@@ -298,7 +298,7 @@ impl Auditor {
         }
     }
 
-    /// An event (INV-10: each thing is told once).
+    /// An event (INV-10 in part: nothing is told twice; what is left untold is not found).
     pub fn event(&mut self, event: &Event) {
         if !self.events.insert((event.tenant, event.about, event.event_type.clone()))
             && !event.event_type.ends_with("paid_after_close")
